@@ -2,7 +2,6 @@ package fitbit
 
 import (
 	"errors"
-	"fmt"
 	"time"
 )
 
@@ -22,6 +21,8 @@ var (
 	// ErrProtocol: the cloud answered something we do not understand, or refused a
 	// request of ours as malformed; only a new version mends it.
 	ErrProtocol = errors.New("unexpected answer")
+	// ErrStorage: the bridge's own files cannot be read or written; whoever runs it mends that.
+	ErrStorage = errors.New("storage failed")
 	// ErrNoData: all is well, and there is no such value.
 	ErrNoData = errors.New("no data")
 )
@@ -66,7 +67,7 @@ type RateLimitError struct {
 
 // Error says until when to wait.
 func (e *RateLimitError) Error() string {
-	return fmt.Sprintf("rate limit reached, next request at %s", e.Until.Format(time.RFC3339))
+	return "rate limit reached, next request at " + e.Until.Format(time.RFC3339)
 }
 
 // Is makes a rate limit one of the things that time mends.
@@ -74,8 +75,7 @@ func (e *RateLimitError) Is(target error) bool { return target == ErrUnavailable
 
 // Hint returns what a person can do about err, or "".
 func Hint(err error) string {
-	var ce *CloudError
-	if errors.As(err, &ce) {
+	if ce, ok := errors.AsType[*CloudError](err); ok {
 		return ce.Hint
 	}
 	return ""

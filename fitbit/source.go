@@ -14,7 +14,8 @@ import (
 //
 // Errors: ctx's own; [ErrReauthRequired], [ErrPermission], [ErrSetup],
 // [ErrRetired], [*RateLimitError], [ErrUnavailable], [ErrProtocol]; and where a
-// single value is asked for, [ErrNoData]. A tokenstore's own errors pass through.
+// single value is asked for, [ErrNoData]. Whatever kept [Tokens] from handing out
+// a token passes through, [ErrStorage] among it.
 type Source interface {
 	PersonSource
 	BodySource

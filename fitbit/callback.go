@@ -1,0 +1,57 @@
+package fitbit
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+)
+
+// Callback is what the browser brings back from the consent page.
+type Callback struct {
+	Code  string
+	State string // empty if only the bare code was given
+	Err   string // the cloud's error code, such as "access_denied"; then Code is empty
+}
+
+// ErrNoCallback says that a text holds neither a code nor an error.
+var ErrNoCallback = errors.New("no sign-in code in it")
+
+// ParseCallback reads the address a browser ended up at after the consent page:
+// the whole address, only its query, or the bare code, with whatever white space
+// and "#_=_" got into it on the way. Error: [ErrNoCallback], which never quotes
+// the text.
+func ParseCallback(text string) (Callback, error) {
+	text = strings.Join(strings.Fields(text), "")
+	text = strings.Trim(text, `"'<>`)
+	text, _, _ = strings.Cut(text, "#")
+	query := text
+	if _, after, ok := strings.Cut(text, "?"); ok {
+		query = after
+	} else if strings.Contains(text, "://") {
+		return Callback{}, ErrNoCallback
+	}
+	if !strings.Contains(query, "=") {
+		return bareCode(query)
+	}
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return Callback{}, ErrNoCallback
+	}
+	c := Callback{Code: values.Get("code"), State: values.Get("state"), Err: values.Get("error")}
+	switch {
+	case c.Err != "":
+		c.Code = ""
+	case c.Code == "":
+		return Callback{}, ErrNoCallback
+	}
+	return c, nil
+}
+
+// bareCode accepts a code as it stands in an address ("4%2F0A…") or decoded.
+func bareCode(s string) (Callback, error) {
+	code, err := url.PathUnescape(s)
+	if err != nil || len(code) < 8 || strings.ContainsFunc(code, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return Callback{}, ErrNoCallback
+	}
+	return Callback{Code: code}, nil
+}

@@ -1,0 +1,141 @@
+package googlehealth
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"path"
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
+)
+
+// Weights lists the weight readings within the window, from all sources.
+func (c *Client) Weights(ctx context.Context, in fitbit.Window) ([]fitbit.Weight, error) {
+	points, err := c.list(ctx, weightType, in, samplePageSize)
+	if err != nil {
+		return nil, err
+	}
+	var weights []fitbit.Weight
+	for _, p := range points {
+		if w, ok := p.asWeight(); ok {
+			weights = append(weights, w)
+		}
+	}
+	return byTime(weights, func(w fitbit.Weight) (time.Time, string) { return w.Time, w.ID }), nil
+}
+
+// LatestWeight returns the newest weight reading ever.
+func (c *Client) LatestWeight(ctx context.Context) (fitbit.Weight, error) {
+	r, err := c.page(ctx, weightType, "", 1)
+	if err != nil {
+		return fitbit.Weight{}, err
+	}
+	for _, p := range r.DataPoints {
+		if w, ok := p.asWeight(); ok {
+			return w, nil
+		}
+	}
+	return fitbit.Weight{}, fitbit.ErrNoData
+}
+
+// BodyFats lists the body-fat readings within the window, from all sources.
+func (c *Client) BodyFats(ctx context.Context, in fitbit.Window) ([]fitbit.BodyFat, error) {
+	points, err := c.list(ctx, bodyFatType, in, samplePageSize)
+	if err != nil {
+		return nil, err
+	}
+	var fats []fitbit.BodyFat
+	for _, p := range points {
+		if p.BodyFat == nil {
+			continue
+		}
+		at, timed := p.BodyFat.SampleTime.local()
+		// Zeros are left out, so no percentage is 0 %, which nobody has.
+		percent, ok := p.BodyFat.Percentage.within(0.1, 100)
+		if !timed || !ok {
+			continue
+		}
+		fats = append(fats, fitbit.BodyFat{ID: p.id(at), Time: at, Percent: percent, Origin: p.DataSource.origin()})
+	}
+	return byTime(fats, func(f fitbit.BodyFat) (time.Time, string) { return f.Time, f.ID }), nil
+}
+
+// Height returns the newest height on record, in metres.
+func (c *Client) Height(ctx context.Context) (float64, error) {
+	r, err := c.page(ctx, heightType, "", 1)
+	if err != nil {
+		return 0, err
+	}
+	for _, p := range r.DataPoints {
+		if p.Height == nil {
+			continue
+		}
+		if mm, ok := p.Height.HeightMillimeters.within(300, 3000); ok {
+			return mm / 1000, nil
+		}
+	}
+	return 0, fitbit.ErrNoData
+}
+
+func (p dataPoint) asWeight() (fitbit.Weight, bool) {
+	if p.Weight == nil {
+		return fitbit.Weight{}, false
+	}
+	at, timed := p.Weight.SampleTime.local()
+	grams, ok := p.Weight.WeightGrams.within(100, 1e6) // the API's upper limit
+	if !timed || !ok {
+		return fitbit.Weight{}, false
+	}
+	return fitbit.Weight{ID: p.id(at), Time: at, Kilograms: grams / 1000, Origin: p.DataSource.origin()}, true
+}
+
+// id is the last part of the point's name. Points that carry none, or one that
+// could not stand in a topic or a file, are named after what they say.
+func (p dataPoint) id(at time.Time) string {
+	return resourceID(p.Name, p.key(at))
+}
+
+func resourceID(name, otherwise string) string {
+	if id := path.Base(name); regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`).MatchString(id) {
+		return id
+	}
+	sum := sha256.Sum256([]byte(otherwise))
+	return "x" + hex.EncodeToString(sum[:8])
+}
+
+func (s dataSource) origin() fitbit.Origin {
+	o := fitbit.Origin{Recorded: fitbit.RecordedOther}
+	measured := s.RecordingMethod == "ACTIVELY_MEASURED" || s.RecordingMethod == "PASSIVELY_MEASURED"
+	switch {
+	case s.RecordingMethod == "MANUAL":
+		o.Recorded = fitbit.RecordedByHand
+	case s.Device.FormFactor == "SCALE", measured && s.Platform == "FITBIT":
+		// What an Aria calls itself is not documented: whatever Fitbit measured was a scale.
+		o.Recorded = fitbit.RecordedByScale
+	}
+	for _, name := range []string{s.Device.DisplayName, s.Device.Manufacturer, s.Application.PackageName} {
+		if o.Device = printable(name); o.Device != "" {
+			break
+		}
+	}
+	return o
+}
+
+// printable makes a stranger's text fit for a topic's payload: one line, at most
+// 64 characters.
+func printable(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, s)
+	if r := []rune(strings.TrimSpace(s)); len(r) > 64 {
+		return string(r[:64])
+	}
+	return strings.TrimSpace(s)
+}

@@ -1,0 +1,236 @@
+package googlehealth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/internal/rest"
+)
+
+const scopePrefix = "https://www.googleapis.com/auth/googlehealth."
+
+// App is the sign-in of one Google Cloud project (an OAuth client of type "Web
+// application" or "Desktop app").
+type App struct {
+	ClientID, ClientSecret string
+	// Addresses of Google's OAuth server; empty: the real ones.
+	AuthURL, TokenURL, RevokeURL string
+	HTTP                         *http.Client // nil: one with timeouts
+	Now                          func() time.Time
+}
+
+var _ fitbit.Authorizer = App{}
+
+// The real OAuth server.
+const (
+	defaultAuthURL   = "https://accounts.google.com/o/oauth2/v2/auth"
+	defaultTokenURL  = "https://oauth2.googleapis.com/token" //nolint:gosec // an address
+	defaultRevokeURL = "https://oauth2.googleapis.com/revoke"
+)
+
+// Scopes returns what is asked for at sign-in: measurements, time in zones
+// (filed under activity), and settings with the paired devices. All read-only.
+func Scopes() []string {
+	return []string{
+		scopePrefix + "health_metrics_and_measurements.readonly",
+		scopePrefix + "activity_and_fitness.readonly",
+		scopePrefix + "settings.readonly",
+	}
+}
+
+// AuthCodeURL returns the consent page's address. It asks for consent every time,
+// because a repeated sign-in without consent yields no refresh token.
+func (a App) AuthCodeURL(t fitbit.Attempt) string {
+	return a.config(t.RedirectURL).AuthCodeURL(t.State, oauth2.AccessTypeOffline,
+		oauth2.S256ChallengeOption(t.Verifier), oauth2.SetAuthURLParam("prompt", "consent"))
+}
+
+// Exchange turns the browser's code into a grant.
+func (a App) Exchange(ctx context.Context, t fitbit.Attempt, code string) (fitbit.Grant, error) {
+	tok, err := a.config(t.RedirectURL).Exchange(a.with(ctx), code, oauth2.VerifierOption(t.Verifier))
+	if err != nil {
+		return fitbit.Grant{}, a.explain(ctx, err, exchanging)
+	}
+	if tok.RefreshToken == "" {
+		return fitbit.Grant{}, &fitbit.CloudError{
+			Kind: fitbit.ErrSetup, Detail: "Google sent no refresh token",
+			Hint: "remove the app at https://myaccount.google.com/connections, then sign in again",
+		}
+	}
+	return a.grant(tok), nil
+}
+
+// Refresh renews the access token. Google's refresh tokens can be used again and
+// are not replaced as a rule; the grant's is empty then.
+func (a App) Refresh(ctx context.Context, refreshToken string) (fitbit.Grant, error) {
+	tok, err := a.config("").TokenSource(a.with(ctx), &oauth2.Token{RefreshToken: refreshToken}).Token()
+	if err != nil {
+		return fitbit.Grant{}, a.explain(ctx, err, refreshing)
+	}
+	g := a.grant(tok)
+	if g.RefreshToken == refreshToken { // x/oauth2 fills in the old one
+		g.RefreshToken = ""
+	}
+	return g, nil
+}
+
+// Revoke ends the whole grant that a refresh or access token belongs to. A token
+// the cloud no longer knows counts as revoked.
+func (a App) Revoke(ctx context.Context, token string) error {
+	form := url.Values{"token": {token}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, or(a.RevokeURL, defaultRevokeURL), strings.NewReader(form.Encode()))
+	if err != nil {
+		return fmt.Errorf("build request: %w", err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	res, err := a.client().Do(req)
+	if err != nil {
+		return a.explain(ctx, err, refreshing)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode == http.StatusOK || res.StatusCode == http.StatusBadRequest {
+		return nil
+	}
+	return a.explain(ctx, &oauth2.RetrieveError{Response: res}, refreshing)
+}
+
+func (a App) config(redirect string) *oauth2.Config {
+	return &oauth2.Config{
+		ClientID: a.ClientID, ClientSecret: a.ClientSecret, RedirectURL: redirect, Scopes: Scopes(),
+		Endpoint: oauth2.Endpoint{
+			AuthURL: or(a.AuthURL, defaultAuthURL), TokenURL: or(a.TokenURL, defaultTokenURL),
+			AuthStyle: oauth2.AuthStyleInParams, // detecting the style would spend a code or token twice
+		},
+	}
+}
+
+func (a App) with(ctx context.Context) context.Context {
+	return context.WithValue(ctx, oauth2.HTTPClient, a.client())
+}
+
+func (a App) client() *http.Client {
+	if a.HTTP != nil {
+		return a.HTTP
+	}
+	return rest.NewHTTPClient()
+}
+
+func (a App) now() time.Time {
+	if a.Now != nil {
+		return a.Now()
+	}
+	return time.Now()
+}
+
+// grant reads what x/oauth2 leaves in the extras. Lifetimes count from a's clock.
+func (a App) grant(tok *oauth2.Token) fitbit.Grant {
+	g := fitbit.Grant{AccessToken: tok.AccessToken, RefreshToken: tok.RefreshToken, Expiry: tok.Expiry}
+	if tok.ExpiresIn > 0 {
+		g.Expiry = a.now().Add(time.Duration(tok.ExpiresIn) * time.Second)
+	}
+	if s, ok := tok.Extra("scope").(string); ok && s != "" {
+		g.Scopes = strings.Fields(s)
+	}
+	if lifetime := extraSeconds(tok.Extra("refresh_token_expires_in")); lifetime > 0 {
+		g.SignInExpires = a.now().Add(lifetime).Truncate(time.Second)
+	}
+	return g
+}
+
+func extraSeconds(v any) time.Duration {
+	switch v := v.(type) {
+	case float64:
+		return time.Duration(min(v, 1e9)) * time.Second
+	case string:
+		n, _ := strconv.ParseInt(v, 10, 32) // what is no number is no lifetime
+		return time.Duration(n) * time.Second
+	}
+	return 0
+}
+
+func or(s, otherwise string) string {
+	if s != "" {
+		return s
+	}
+	return otherwise
+}
+
+// phase tells what an invalid_grant means.
+type phase int
+
+const (
+	refreshing phase = iota
+	exchanging
+)
+
+// explain turns a failed token request into fitbit's words. It never wraps
+// x/oauth2's error: that quotes the answer, tokens and all.
+func (a App) explain(ctx context.Context, err error, p phase) error {
+	re, answered := errors.AsType[*oauth2.RetrieveError](err)
+	if !answered {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if ue, ok := errors.AsType[*url.Error](err); ok {
+			return &fitbit.CloudError{
+				Kind: fitbit.ErrUnavailable, Detail: "Google's sign-in server does not answer", Cause: ue.Err,
+				Hint: "check the internet connection; the next attempt comes by itself",
+			}
+		}
+		return &fitbit.CloudError{Kind: fitbit.ErrProtocol, Detail: "Google's sign-in server answered something unexpected"}
+	}
+	e := &fitbit.CloudError{Kind: fitbit.ErrProtocol, Reason: oauthWord(re.ErrorCode)}
+	switch re.ErrorCode {
+	case "invalid_grant":
+		e.Kind, e.Detail, e.Hint = fitbit.ErrReauthRequired, "the sign-in has expired or was revoked", signInAgain
+		if p == exchanging {
+			e.Detail = "the code has expired, was already used, or belongs to another sign-in"
+			e.Hint = "start the sign-in again and finish it within ten minutes"
+		}
+		return e
+	case "invalid_client":
+		e.Kind, e.Detail = fitbit.ErrSetup, "Google does not accept the client id or secret"
+		e.Hint = "compare google.client_id and google.client_secret with the Google Cloud console, Clients"
+		return e
+	case "unauthorized_client":
+		e.Kind, e.Detail = fitbit.ErrSetup, "this OAuth client may not sign in this way"
+		e.Hint = "create an OAuth client of type Web application in the Google Cloud console"
+		return e
+	case "redirect_uri_mismatch":
+		e.Kind, e.Detail = fitbit.ErrSetup, "the redirect address is not registered for this OAuth client"
+		e.Hint = "register google.redirect_url, letter by letter, in the Google Cloud console, Clients"
+		return e
+	}
+	switch status := re.Response.StatusCode; {
+	case status == http.StatusTooManyRequests:
+		until := rest.RetryAfter(re.Response.Header.Get("Retry-After"), a.now())
+		if least := a.now().Add(leastWait); until.Before(least) {
+			until = least
+		}
+		return &fitbit.RateLimitError{Until: until}
+	case status == http.StatusGone:
+		e.Kind, e.Detail = fitbit.ErrRetired, "Google's sign-in server has been turned off"
+	case status >= 500:
+		e.Kind, e.Detail = fitbit.ErrUnavailable, "Google's sign-in server answers "+http.StatusText(status)
+	default:
+		e.Detail = "Google's sign-in server answers " + http.StatusText(status)
+	}
+	return e
+}
+
+// oauthWord lets only RFC 6749's kind of error code into an error text.
+func oauthWord(s string) string {
+	if word(strings.ToUpper(s)) != "" {
+		return s
+	}
+	return ""
+}

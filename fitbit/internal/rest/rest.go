@@ -1,0 +1,211 @@
+// Package rest asks a cloud for some JSON and says honestly what came back.
+//
+// One [Client] speaks for one person. It sends each request once, and once more
+// only if the cloud refused the access token and a renewed one exists. Answers
+// are read up to a limit, and nothing that could be personal or secret (tokens,
+// queries, bodies) gets into an error. After "too many requests" it refuses by
+// itself until the time is up.
+package rest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
+)
+
+// The limits of what is read.
+const (
+	DefaultMaxBody = 8 << 20  // of an answer, bytes
+	maxErrorBody   = 64 << 10 // of an error answer, bytes
+)
+
+// Client asks one cloud on behalf of one person. Base, Tokens and Translate are required.
+type Client struct {
+	Base   string        // such as "https://health.googleapis.com", without trailing slash
+	Tokens fitbit.Tokens // the person's sign-in
+	// Translate turns an answer that is no success into one of fitbit's errors. It
+	// never sees a 401 that a renewed token has cured.
+	Translate func(Failure) error
+	HTTP      *http.Client                // nil: [NewHTTPClient]
+	Wait      func(context.Context) error // the pace of requests; nil: none
+	Now       func() time.Time            // nil: time.Now
+	MaxBody   int64                       // 0: DefaultMaxBody
+
+	mu    sync.Mutex
+	until time.Time // no request before
+}
+
+// Failure is an answer that is no success.
+type Failure struct {
+	Status     int
+	JSON       bool      // whether Body is declared to be JSON
+	Body       []byte    // at most 64 KB of it
+	RetryAfter time.Time // zero if the cloud did not say
+}
+
+// NewHTTPClient returns a client with timeouts that follows no redirect: an
+// access token is for one host only.
+func NewHTTPClient() *http.Client {
+	t := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // documented type of the default
+	t.MaxIdleConnsPerHost = 2
+	t.ResponseHeaderTimeout = 30 * time.Second
+	return &http.Client{
+		Transport:     t,
+		Timeout:       60 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// Get fetches path and decodes the JSON answer into the pointer into.
+func (c *Client) Get(ctx context.Context, path, rawQuery string, into any) error {
+	if rawQuery != "" {
+		path += "?" + rawQuery
+	}
+	return c.do(ctx, http.MethodGet, path, nil, into)
+}
+
+// Post sends body as JSON to path and decodes the JSON answer into the pointer into.
+func (c *Client) Post(ctx context.Context, path string, body, into any) error {
+	b, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("encode request: %w", err)
+	}
+	return c.do(ctx, http.MethodPost, path, b, into)
+}
+
+func (c *Client) do(ctx context.Context, method, path string, body []byte, into any) error {
+	token, err := c.Tokens.Token(ctx)
+	if err != nil {
+		return err
+	}
+	failure, err := c.once(ctx, method, path, token, body, into)
+	if err == nil && failure != nil && failure.Status == http.StatusUnauthorized {
+		if token, err = c.Tokens.Renew(ctx, token); err != nil {
+			return err
+		}
+		failure, err = c.once(ctx, method, path, token, body, into)
+	}
+	if err != nil || failure == nil {
+		return err
+	}
+	err = c.Translate(*failure)
+	if limited, ok := errors.AsType[*fitbit.RateLimitError](err); ok {
+		c.mu.Lock()
+		c.until = limited.Until
+		c.mu.Unlock()
+	}
+	return err
+}
+
+// once sends one request. Exactly one of a decoded answer, a failure and an error comes back.
+func (c *Client) once(ctx context.Context, method, path, token string, body []byte, into any) (*Failure, error) {
+	if err := c.allowed(ctx); err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.Base+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("build request: %w", err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "fitbit2mqtt")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	res, err := c.client().Do(req)
+	if err != nil {
+		return nil, unreachable(ctx, err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode != http.StatusOK {
+		b, _ := io.ReadAll(io.LimitReader(res.Body, maxErrorBody)) // what could be read is enough to tell
+		return &Failure{
+			Status: res.StatusCode, JSON: isJSON(res.Header), Body: b,
+			RetryAfter: RetryAfter(res.Header.Get("Retry-After"), c.now()),
+		}, nil
+	}
+	return nil, c.decode(ctx, res, into)
+}
+
+func (c *Client) decode(ctx context.Context, res *http.Response, into any) error {
+	if !isJSON(res.Header) {
+		return &fitbit.CloudError{Kind: fitbit.ErrProtocol, Detail: "the answer is not JSON"}
+	}
+	limit := c.MaxBody
+	if limit == 0 {
+		limit = DefaultMaxBody
+	}
+	b, err := io.ReadAll(io.LimitReader(res.Body, limit+1))
+	switch {
+	case err != nil:
+		return unreachable(ctx, err)
+	case int64(len(b)) > limit:
+		return &fitbit.CloudError{Kind: fitbit.ErrProtocol, Detail: fmt.Sprintf("the answer is larger than %d MB", limit>>20)}
+	}
+	if err := json.Unmarshal(b, into); err != nil {
+		// The decoder's own text may quote the answer.
+		return &fitbit.CloudError{Kind: fitbit.ErrProtocol, Detail: "the answer is not the JSON it should be"}
+	}
+	return nil
+}
+
+// allowed holds a request back while the cloud has asked for patience.
+func (c *Client) allowed(ctx context.Context) error {
+	c.mu.Lock()
+	until := c.until
+	c.mu.Unlock()
+	if c.now().Before(until) {
+		return &fitbit.RateLimitError{Until: until}
+	}
+	if c.Wait == nil {
+		return ctx.Err()
+	}
+	return c.Wait(ctx)
+}
+
+func (c *Client) client() *http.Client {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.HTTP == nil {
+		c.HTTP = NewHTTPClient()
+	}
+	return c.HTTP
+}
+
+func (c *Client) now() time.Time {
+	if c.Now != nil {
+		return c.Now()
+	}
+	return time.Now()
+}
+
+// unreachable says what stopped a request, without its address: that may hold
+// ids and times of measurement.
+func unreachable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if ue, ok := errors.AsType[*url.Error](err); ok {
+		err = ue.Err
+	}
+	return &fitbit.CloudError{
+		Kind: fitbit.ErrUnavailable, Detail: "no complete answer", Cause: err,
+		Hint: "check the internet connection; the next attempt comes by itself",
+	}
+}
+
+func isJSON(h http.Header) bool {
+	t, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	return err == nil && (t == "application/json" || strings.HasSuffix(t, "+json"))
+}
