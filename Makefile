@@ -1,0 +1,35 @@
+GO ?= go
+PACKAGES ?= ./...
+FUZZTIME ?= 30s
+LINT = $(GO) tool -modfile=tools/go.mod golangci-lint
+
+.PHONY: build test race lint fmt bench fuzz demo check
+
+build: ## a stripped binary in bin/
+	$(GO) build -trimpath -ldflags "-s -w" -o bin/fitbit2mqtt ./cmd/fitbit2mqtt
+
+test: ## all tests, with the race detector, in random order
+	$(GO) test -race -shuffle=on -count=1 -timeout 20m $(PACKAGES)
+
+race: test ## the same
+
+lint: ## golangci-lint, pinned in tools/go.mod
+	$(LINT) run ./...
+
+fmt:
+	$(LINT) fmt ./...
+
+bench: ## speed and memory; compare ratios, machines are noisy
+	$(GO) test -run '^$$' -bench . -benchmem $(PACKAGES)
+
+fuzz: ## every fuzz target for FUZZTIME
+	@for p in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
+	  done; \
+	done
+
+demo: ## a made-up household on a fake cloud
+	$(GO) run ./cmd/fitbit2mqtt demo
+
+check: lint test ## what CI runs

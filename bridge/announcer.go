@@ -1,0 +1,252 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	healthEvery    = 5 * time.Minute
+	publishTimeout = 30 * time.Second
+	publishRetry   = 5 * time.Second
+	goodbyeTimeout = 5 * time.Second
+	outboxBatch    = 50
+)
+
+// announcer brings the broker up to date: the board's retained messages, and the
+// events owed. It publishes one message at a time and waits for each
+// acknowledgement, so that everything arrives in order.
+type announcer struct {
+	b         *Bridge
+	connected signal // a connection has come up
+	born      signal // Home Assistant has said "online"
+	owed      signal // an event waits in the outbox
+	finished  chan struct{}
+	present   atomic.Bool // Home Assistant is known to be there
+
+	// The rest belongs to run.
+	publisher Publisher
+	up        bool                 // as far as known
+	owing     bool                 // the outbox may hold something
+	failed    bool                 // a publish failed though the broker seems there
+	settled   time.Time            // no event before: Home Assistant loses one that follows its config closely
+	shown     map[string]time.Time // per body topic, when the state last published was measured
+	settledOK map[int64]bool       // acknowledged events that storage could not mark yet
+	burials   map[string]time.Time // configs shown once more, to be withdrawn then
+}
+
+func newAnnouncer(b *Bridge) *announcer {
+	return &announcer{
+		b: b, connected: newSignal(), born: newSignal(), owed: newSignal(), finished: make(chan struct{}),
+		shown: make(map[string]time.Time), settledOK: make(map[int64]bool), burials: make(map[string]time.Time),
+	}
+}
+
+// finish lets run say goodbye and end.
+func (a *announcer) finish() { close(a.finished) }
+
+// homeAssistant takes in a birth or will message.
+func (a *announcer) homeAssistant(payload string) {
+	a.present.Store(payload == online)
+	if payload == online {
+		a.born.raise()
+	}
+}
+
+// run publishes until finish. Publishing is not cut short by ctx: what has been
+// begun is brought to its acknowledgement, or fails.
+func (a *announcer) run(ctx context.Context, publisher Publisher) {
+	a.publisher = publisher
+	ctx = context.WithoutCancel(ctx)
+	a.b.board.set(a.b.topics.state(), []byte(online))
+	a.b.board.announce(rankBridge, a.b.hass().Device(), a.b.o.Discovery, a.b.o.HassPrefix)
+	a.health(ctx)
+	health := time.NewTicker(healthEvery)
+	defer health.Stop()
+	again := time.NewTimer(0) // whatever has to wait for a moment
+	defer again.Stop()
+	birth := time.NewTimer(0)
+	birth.Stop()
+	defer birth.Stop()
+	expected := false // a birth is being waited out
+	for {
+		select {
+		case <-a.finished:
+			a.goodbye(ctx)
+			return
+		case <-a.connected:
+			a.up, a.owing = true, true
+			a.greet(ctx, true)
+		case <-a.born:
+			if !expected {
+				expected = true
+				birth.Reset(time.Duration(rand.Int64N(int64(a.b.o.BirthDelay)))) //nolint:gosec // spreading load
+			}
+			continue
+		case <-birth.C:
+			expected = false
+			a.greet(ctx, false)
+			a.exhume(ctx)
+		case <-health.C:
+			a.health(ctx)
+		case <-a.owed:
+			a.owing = true
+		case <-a.b.board.changed:
+		case <-again.C:
+		}
+		if next := a.work(ctx); !next.IsZero() {
+			again.Reset(max(time.Until(next), 0))
+		}
+	}
+}
+
+// work publishes what can be published now and returns when there will be more.
+func (a *announcer) work(ctx context.Context) (next time.Time) {
+	sooner := func(t time.Time) {
+		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	if !a.up {
+		return time.Time{} // the next connection starts everything anew
+	}
+	sooner(a.drain(ctx))
+	sooner(a.flush(ctx, rankState, rankDevice))
+	sooner(a.rebury(ctx))
+	if a.failed && a.up {
+		a.failed = false
+		sooner(time.Now().Add(publishRetry))
+	}
+	return next
+}
+
+// greet tells a broker or a Home Assistant that knows nothing yet: states first,
+// then configs from the bridge down to devices. A fresh connection is also
+// searched for what we left behind in an earlier life.
+func (a *announcer) greet(ctx context.Context, search bool) {
+	a.b.board.touch()
+	clear(a.shown)
+	a.flush(ctx, rankState, rankState)
+	var stale []string
+	if search {
+		stale = a.sweep(ctx)
+	}
+	a.flush(ctx, rankBridge, rankDevice)
+	for _, topic := range stale { // behind whatever replaces it
+		a.publish(ctx, Message{Topic: topic, Retained: true})
+	}
+}
+
+// flush publishes what is due on the board.
+func (a *announcer) flush(ctx context.Context, low, high int) (again time.Time) {
+	due, again := a.b.board.due(low, high, time.Now())
+	for _, e := range due {
+		if !a.publish(ctx, e.Message) {
+			return time.Time{}
+		}
+		if e.at.After(a.shown[e.Topic]) {
+			a.shown[e.Topic] = e.at
+		}
+		if e.rank > rankState {
+			a.settled = time.Now().Add(a.b.o.SettlingTime)
+		}
+	}
+	return again
+}
+
+// drain publishes the events owed to each person's automations, oldest first, and
+// before each the body as it was then, unless a newer one has been shown.
+func (a *announcer) drain(ctx context.Context) (again time.Time) {
+	if !a.owing {
+		return time.Time{}
+	}
+	if time.Now().Before(a.settled) {
+		return a.settled
+	}
+	for _, p := range a.b.people() {
+		for {
+			owed, err := a.b.o.Memory.Owed(ctx, p.account.UID, outboxBatch)
+			if err != nil {
+				a.b.o.Log.Warn("outbox could not be read", "error", err)
+				return time.Now().Add(firstRetry)
+			}
+			for _, o := range owed {
+				if !a.tell(ctx, p, o) {
+					return time.Time{}
+				}
+				if err := a.b.o.Memory.Settle(ctx, o.Seq); err != nil {
+					a.b.o.Log.Warn("outbox could not be written", "error", err)
+					return time.Now().Add(firstRetry)
+				}
+				delete(a.settledOK, o.Seq)
+			}
+			if len(owed) < outboxBatch {
+				break
+			}
+		}
+	}
+	a.owing = false
+	return time.Time{}
+}
+
+// tell publishes one event and reports whether the broker has it.
+func (a *announcer) tell(ctx context.Context, p *person, o Owed) bool {
+	if a.settledOK[o.Seq] {
+		return true
+	}
+	body := p.topic("body")
+	if at, err := time.Parse(time.RFC3339, o.Event.MeasuredAt); err == nil && at.After(a.shown[body]) && o.Event.EventType == NewWeighIn {
+		if !a.publish(ctx, Message{Topic: body, Payload: p.bodyAsOf(at.Add(time.Second - 1)), Retained: true}) {
+			return false
+		}
+		a.shown[body] = at
+	}
+	o.Event.Account = p.account.Name // it may have been renamed since
+	if !a.publish(ctx, Message{Topic: p.topic("weigh_in"), Payload: encode(o.Event)}) {
+		return false
+	}
+	a.settledOK[o.Seq] = true
+	p.log.Info("weigh-in published", "event_type", string(o.Event.EventType), "id", o.Event.ID, "measured_at", o.Event.MeasuredAt)
+	if a.b.o.OnEvent != nil {
+		a.b.o.OnEvent(o.Event)
+	}
+	return true
+}
+
+// publish sends one message and reports whether the broker has acknowledged it.
+func (a *announcer) publish(ctx context.Context, m Message) bool {
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	if err := a.publisher.Publish(ctx, m); err != nil {
+		a.failed = true
+		if errors.Is(err, ErrBrokerAway) {
+			a.up = false // the next connection announces itself
+		} else {
+			a.b.o.Log.Warn("message could not be published", "topic", m.Topic, "error", err)
+		}
+		return false
+	}
+	a.b.stats.published.Add(1)
+	a.b.board.delivered(m, time.Now())
+	return true
+}
+
+func (a *announcer) health(ctx context.Context) {
+	pending, err := a.b.o.Memory.Pending(ctx)
+	if err != nil {
+		a.b.o.Log.Warn("outbox could not be read", "error", err)
+	}
+	a.b.publishHealth(pending)
+}
+
+// goodbye publishes what is left and that the bridge goes: a clean disconnect
+// keeps the broker from publishing the will. Nothing is withdrawn.
+func (a *announcer) goodbye(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, goodbyeTimeout)
+	defer cancel()
+	a.b.board.set(a.b.topics.state(), []byte(offline))
+	a.work(ctx)
+}

@@ -1,0 +1,89 @@
+package bridge
+
+import (
+	"slices"
+	"time"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
+)
+
+// When to look again for the body fat of a weigh-in that arrived without, counted
+// from when the weight was first seen. After the last look it is published without.
+func secondLooks() []time.Duration { return []time.Duration{10 * time.Second, 30 * time.Second} }
+
+// awaitFat notes which new weigh-ins lack a body fat that their scale usually
+// sends, and returns when to look for it again; zero if there is nothing to wait for.
+func (l *ledger) awaitFat(old *ledger, now time.Time) time.Time {
+	known := make(map[string]bool, len(old.weighIns))
+	for _, w := range old.weighIns {
+		known[w.ID] = true
+	}
+	awaited, next := make(map[string]time.Time), time.Time{}
+	for _, w := range l.weighIns {
+		if known[w.ID] || w.FatPercent != nil || now.Sub(w.Time) > backfillAge || !old.usuallyWithFat(w.Origin) {
+			continue
+		}
+		since, waiting := l.awaited[w.ID]
+		if !waiting {
+			since = now
+		}
+		for _, after := range secondLooks() {
+			if at := since.Add(after); now.Before(at) {
+				awaited[w.ID] = since
+				if next.IsZero() || at.Before(next) {
+					next = at
+				}
+				break
+			}
+		}
+	}
+	l.awaited = awaited
+	return next
+}
+
+// usuallyWithFat reports whether most of the last weigh-ins from this source
+// came with a body fat.
+func (l *ledger) usuallyWithFat(from fitbit.Origin) bool {
+	const recent = 5
+	with, seen := 0, 0
+	for i := len(l.weighIns) - 1; i >= 0 && seen < recent; i-- {
+		if w := l.weighIns[i]; w.Recorded == fitbit.RecordedByScale && w.Origin == from {
+			seen++
+			if w.FatPercent != nil {
+				with++
+			}
+		}
+	}
+	return with*2 > seen
+}
+
+// held returns the listing without the new readings from the first awaited
+// weigh-in on.
+func (l *ledger) held(old *ledger, in listing) listing {
+	var from time.Time
+	for _, w := range l.weighIns {
+		if _, waiting := l.awaited[w.ID]; waiting {
+			from = w.Time
+			break
+		}
+	}
+	known := make(map[string]bool)
+	for _, w := range old.weights {
+		known["w"+w.ID] = true
+	}
+	for _, f := range old.fats {
+		known["f"+f.ID] = true
+	}
+	from = from.Add(-sameMoment) // what belongs to the awaited weigh-in waits with it
+	if in.weights != nil {
+		in.weights = new(slices.DeleteFunc(slices.Clone(*in.weights), func(w fitbit.Weight) bool {
+			return !known["w"+w.ID] && !w.Time.Before(from)
+		}))
+	}
+	if in.fats != nil {
+		in.fats = new(slices.DeleteFunc(slices.Clone(*in.fats), func(f fitbit.BodyFat) bool {
+			return !known["f"+f.ID] && !f.Time.Before(from)
+		}))
+	}
+	return in
+}

@@ -1,0 +1,167 @@
+package bridge
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/hass"
+)
+
+// The order in which retained messages reach the broker: a device must not be
+// announced before the one it hangs from, nor before its state.
+const (
+	rankState = iota
+	rankBridge
+	rankPerson
+	rankDevice
+)
+
+// configGap is how long a discovery config is left alone after it was sent: Home
+// Assistant skips parts of one that follows too closely.
+const configGap = 5 * time.Second
+
+// board holds what the retained topics should say. Pollers write on it, the
+// announcer brings the broker up to date. An outage is no special case: after it,
+// all is published again.
+type board struct {
+	changed signal
+
+	mu      sync.Mutex
+	entries map[string]*entry
+	count   int
+}
+
+// entry is one retained topic.
+type entry struct {
+	Message
+	rank   int
+	nth    int // of all topics, by first appearance
+	device *hass.Device
+	at     time.Time // when what it tells was measured; zero if that means nothing
+	dirty  bool
+	sent   time.Time
+}
+
+func newBoard() *board { return &board{changed: newSignal(), entries: make(map[string]*entry)} }
+
+// set says what a state topic should say.
+func (b *board) set(topic string, payload []byte) {
+	b.put(entry{Message: Message{Topic: topic, Payload: payload}})
+}
+
+// setAt is set for a state that was true at a certain time.
+func (b *board) setAt(topic string, payload []byte, at time.Time) {
+	b.put(entry{Message: Message{Topic: topic, Payload: payload}, at: at})
+}
+
+// announce says how Home Assistant should see a device.
+func (b *board) announce(rank int, d hass.Device, mode hass.Mode, prefix string) {
+	for _, m := range d.Messages(mode, prefix) {
+		b.put(entry{Message: Message{Topic: m.Topic, Payload: m.Payload}, rank: rank, device: &d})
+	}
+}
+
+// clear withdraws topics.
+func (b *board) clear(topics ...string) {
+	for _, t := range topics {
+		b.put(entry{Message: Message{Topic: t}})
+	}
+}
+
+func (b *board) put(e entry) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	old := b.entries[e.Topic]
+	if old == nil {
+		b.count++
+		old = &entry{nth: b.count}
+		b.entries[e.Topic] = old
+	} else if bytes.Equal(old.Payload, e.Payload) {
+		return
+	}
+	e.nth, e.sent, e.dirty, e.Retained = old.nth, old.sent, true, true
+	*old = e
+	b.changed.raise()
+}
+
+// has reports whether a topic is in use.
+func (b *board) has(topic string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := b.entries[topic]
+	return e != nil && len(e.Payload) > 0
+}
+
+// device returns what a discovery topic announces.
+func (b *board) device(topic string) (hass.Device, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if e := b.entries[topic]; e != nil && e.device != nil {
+		return *e.device, true
+	}
+	return hass.Device{}, false
+}
+
+// announces reports whether any topic announces the device with this identifier.
+func (b *board) announces(id string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, e := range b.entries {
+		if e.device != nil && e.device.ID() == id {
+			return true
+		}
+	}
+	return false
+}
+
+// touch marks everything as unsent, as it is after a new connection.
+func (b *board) touch() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, e := range b.entries {
+		e.dirty, e.sent = true, time.Time{}
+	}
+}
+
+// due lists what is to be sent with ranks from low to high, in order, and says
+// when to come back for configs that must rest a little; zero for never.
+func (b *board) due(low, high int, now time.Time) (messages []entry, again time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, e := range b.entries {
+		if !e.dirty || e.rank < low || e.rank > high {
+			continue
+		}
+		if ready := e.sent.Add(configGap); e.rank > rankState && now.Before(ready) {
+			if again.IsZero() || ready.Before(again) {
+				again = ready
+			}
+			continue
+		}
+		messages = append(messages, *e)
+	}
+	slices.SortFunc(messages, func(x, y entry) int { return cmp.Or(cmp.Compare(x.rank, y.rank), cmp.Compare(x.nth, y.nth)) })
+	return messages, again
+}
+
+// delivered notes that the broker has acknowledged a payload on a topic.
+func (b *board) delivered(m Message, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := b.entries[m.Topic]
+	if e == nil {
+		return
+	}
+	e.sent = now
+	if !bytes.Equal(e.Payload, m.Payload) {
+		e.dirty = true // it says something else than it should
+		return
+	}
+	e.dirty = false
+	if len(e.Payload) == 0 {
+		delete(b.entries, m.Topic)
+	}
+}

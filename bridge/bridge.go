@@ -1,0 +1,301 @@
+// Package bridge asks each person's source when it is due, notices what is new,
+// and tells the house.
+//
+// It promises that every weigh-in the cloud shows is published once as an event,
+// oldest first and under an id that never changes, and that retained topics
+// always say the newest that is known. It keeps the promise in this order:
+// remember the reading and the message owed in one transaction, publish, wait for
+// the broker's acknowledgement, mark the message settled. A crash in between may
+// repeat an event with the same id; it never loses one. A cloud that stumbles
+// never blanks what is known.
+//
+// One goroutine per person polls ([person]), one publishes ([announcer]), one
+// watches who is connected ([Bridge.Run]). They meet at the [board] of retained
+// messages and in [Memory]. The package knows no HTTP, SQL, OAuth or MQTT library.
+package bridge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/hass"
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
+)
+
+// Options wire a bridge. People and Memory are required.
+type Options struct {
+	People People
+	Memory Memory
+
+	Prefix       string // of all topics; empty: "fitbit2mqtt"
+	Discovery    hass.Mode
+	HassPrefix   string // of discovery topics; empty: "homeassistant"
+	StatusTopic  string // of Home Assistant's birth and will; empty: "homeassistant/status"
+	PanelURL     string // a page for people, named in discovery; may be empty
+	Poll         Intervals
+	Version      string
+	Config       json.RawMessage // for bridge/info; without secrets
+	Now          func() time.Time
+	Log          *slog.Logger
+	OnEvent      func(Event) // called after an event has been acknowledged; may be nil
+	BirthDelay   time.Duration
+	SettlingTime time.Duration // between a config and the first event; 0: one second
+}
+
+// Intervals say how often the cloud is asked. Zero means the default.
+type Intervals struct {
+	Body    time.Duration // 60 s
+	Heart   time.Duration // 15 min
+	Devices time.Duration // 1 h
+}
+
+// Account is one connected person.
+type Account struct {
+	Name       string // in topics
+	UID        string // in discovery; survives renames
+	Backend    string // which cloud
+	Generation int64  // grows with every sign-in
+	SignedIn   bool
+	// SignInExpires is when the sign-in ends by itself; zero if it does not.
+	SignInExpires time.Time
+}
+
+// People knows who is connected.
+type People interface {
+	// Accounts lists the connected people by name.
+	Accounts(ctx context.Context) ([]Account, error)
+	// Version changes whenever Accounts would answer differently. It is cheap.
+	Version(ctx context.Context) (int64, error)
+	// Source returns the person's source.
+	Source(a Account) (fitbit.Source, error)
+}
+
+// Bridge is the whole of it.
+type Bridge struct {
+	o       Options
+	topics  topics
+	board   *board
+	teller  *announcer
+	stats   *stats
+	started time.Time
+
+	mu      sync.Mutex
+	persons map[string]*person // by UID
+}
+
+// New returns a bridge that does nothing until Run.
+func New(o Options) *Bridge {
+	o.Prefix = or(o.Prefix, "fitbit2mqtt")
+	o.HassPrefix = or(o.HassPrefix, "homeassistant")
+	o.StatusTopic = or(o.StatusTopic, o.HassPrefix+"/status")
+	o.Discovery = or(o.Discovery, hass.ModeDevice)
+	o.Poll.Body = or(o.Poll.Body, time.Minute)
+	o.Poll.Heart = or(o.Poll.Heart, 15*time.Minute)
+	o.Poll.Devices = or(o.Poll.Devices, time.Hour)
+	o.BirthDelay = or(o.BirthDelay, 5*time.Second)
+	o.SettlingTime = or(o.SettlingTime, time.Second)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	b := &Bridge{
+		o: o, topics: topics{prefix: o.Prefix, hass: o.HassPrefix, status: o.StatusTopic},
+		board: newBoard(), stats: &stats{}, started: o.Now(), persons: make(map[string]*person),
+	}
+	b.teller = newAnnouncer(b)
+	return b
+}
+
+func or[T comparable](v, otherwise T) T {
+	if v == *new(T) {
+		return otherwise
+	}
+	return v
+}
+
+// Will is the message the broker publishes when the bridge vanishes.
+func (b *Bridge) Will() Message {
+	return Message{Topic: b.topics.state(), Payload: []byte(offline), Retained: true}
+}
+
+// Subscriptions are the topic filters whose messages Received wants.
+func (b *Bridge) Subscriptions() []string {
+	return []string{b.topics.of("+", "command/poll"), b.topics.status}
+}
+
+// Connected tells the bridge that the broker connection is open, anew or again.
+func (b *Bridge) Connected() { b.teller.connected.raise() }
+
+// Received hands in a message from the broker. Retained ones are old and ignored.
+func (b *Bridge) Received(m Message) {
+	switch {
+	case m.Retained:
+	case m.Topic == b.topics.status:
+		b.teller.homeAssistant(string(m.Payload))
+	default:
+		if name, ok := b.topics.pollCommand(m.Topic); ok {
+			b.PollNow(name)
+		}
+	}
+}
+
+// PollNow asks the person's source at once, whatever the schedule says. It
+// reports whether there is such a person.
+func (b *Bridge) PollNow(account string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, p := range b.persons {
+		if p.account.Name == account {
+			p.pollNow.raise()
+			return true
+		}
+	}
+	return false
+}
+
+// Run polls and publishes until ctx ends, then says goodbye to the broker within
+// five seconds. It returns an error only if it could not begin.
+func (b *Bridge) Run(ctx context.Context, publisher Publisher) error {
+	version, err := b.o.People.Version(ctx)
+	if err != nil {
+		return fmt.Errorf("list accounts: %w", err)
+	}
+	polling, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var pollers sync.WaitGroup
+	if err := b.reconcile(polling, &pollers); err != nil {
+		return err
+	}
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		b.teller.run(ctx, publisher)
+	}()
+	b.watch(polling, &pollers, version)
+	cancel()
+	pollers.Wait()
+	b.teller.finish()
+	<-told
+	return nil
+}
+
+// watch notices people who come, go or sign in again, here or in another process.
+func (b *Bridge) watch(ctx context.Context, pollers *sync.WaitGroup, version int64) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		v, err := b.o.People.Version(ctx)
+		if err != nil || v == version {
+			continue // a store that cannot be read is reported by whoever needs a token
+		}
+		if err := b.reconcile(ctx, pollers); err != nil {
+			b.o.Log.Warn("accounts could not be read", "error", err)
+			continue
+		}
+		version = v
+	}
+}
+
+// reconcile starts, restarts and stops pollers so that they match the accounts.
+func (b *Bridge) reconcile(ctx context.Context, pollers *sync.WaitGroup) error {
+	accounts, err := b.o.People.Accounts(ctx)
+	if err != nil {
+		return fmt.Errorf("list accounts: %w", err)
+	}
+	wanted := make(map[string]Account, len(accounts))
+	for _, a := range accounts {
+		wanted[a.UID] = a
+	}
+	b.mu.Lock()
+	running := maps.Clone(b.persons)
+	b.mu.Unlock()
+	for uid, p := range running {
+		a, stays := wanted[uid]
+		if stays && a == p.account {
+			delete(wanted, uid)
+			continue
+		}
+		p.stop()
+		b.mu.Lock()
+		delete(b.persons, uid)
+		b.mu.Unlock()
+		if !stays {
+			b.forget(ctx, p)
+		} else if a.Name != p.account.Name {
+			b.board.clear(p.topics()...)
+		}
+	}
+	var errs []error
+	for _, a := range accounts {
+		if _, isNew := wanted[a.UID]; isNew {
+			errs = append(errs, b.start(ctx, pollers, a))
+		}
+	}
+	b.publishInfo(accounts)
+	return errors.Join(errs...)
+}
+
+func (b *Bridge) start(ctx context.Context, pollers *sync.WaitGroup, a Account) error {
+	source, err := b.o.People.Source(a)
+	if err != nil {
+		return fmt.Errorf("account %s: %w", a.Name, err)
+	}
+	past, err := b.o.Memory.Recall(ctx, a.UID)
+	if err != nil {
+		return fmt.Errorf("account %s: %w", a.Name, err)
+	}
+	p := newPerson(b, a, source, past)
+	p.show()
+	b.mu.Lock()
+	b.persons[a.UID] = p
+	b.mu.Unlock()
+	ctx, p.cancel = context.WithCancel(ctx)
+	pollers.Go(func() {
+		defer close(p.done)
+		p.run(ctx)
+	})
+	return nil
+}
+
+// forget removes a person from the house: topics, discovery, history.
+func (b *Bridge) forget(ctx context.Context, p *person) {
+	for _, d := range p.devices() {
+		for _, m := range d.Messages(b.o.Discovery, b.o.HassPrefix) {
+			b.teller.bury(ctx, m)
+		}
+	}
+	b.board.clear(p.topics()...)
+	if err := b.o.Memory.Forget(ctx, p.account.UID); err != nil {
+		b.o.Log.Warn("history of a removed account could not be deleted", "account", p.account.Name, "error", err)
+	}
+	b.o.Log.Info("account removed", "account", p.account.Name)
+}
+
+// people lists the running persons by account name.
+func (b *Bridge) people() []*person {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.SortedFunc(maps.Values(b.persons), func(x, y *person) int {
+		return strings.Compare(x.account.Name, y.account.Name)
+	})
+}
+
+// hass is the bridge as Home Assistant's discovery sees it.
+func (b *Bridge) hass() hass.Bridge {
+	return hass.Bridge{Prefix: b.o.Prefix, Version: b.o.Version, URL: b.o.PanelURL}
+}

@@ -1,0 +1,181 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
+)
+
+// latestWindow is how old the newest heart rate may be.
+const latestWindow = 24 * time.Hour
+
+// try fetches one metric and keeps its trouble apart from the others'. A metric
+// without permission is left alone for hours.
+func (p *person) try(ctx context.Context, m fitbit.Metric, fetch func() error) error {
+	if since, denied := p.denied[m]; denied && p.now().Sub(since) < deniedRetry {
+		return p.troubles[m]
+	}
+	err := fetch()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if errors.Is(err, fitbit.ErrStorage) {
+		p.troubles[storage] = err
+		return err
+	}
+	if err == nil || errors.Is(err, fitbit.ErrNoData) {
+		p.b.stats.polls.Add(1)
+		delete(p.denied, m)
+		delete(p.troubles, m)
+		p.profile.LastSuccess = p.now()
+		return err
+	}
+	p.b.stats.pollErrors.Add(1)
+	if errors.Is(err, fitbit.ErrPermission) {
+		p.denied[m] = p.now()
+	}
+	if StateOf(p.troubles[m]) != StateOf(err) || p.troubles[m] == nil {
+		p.log.Debug("metric failed", "metric", string(m), "error", err)
+	}
+	p.troubles[m] = err
+	return err
+}
+
+// stops reports whether an error ends a round: the other metrics would meet it too.
+func stops(err error) bool {
+	switch StateOf(err) {
+	case StateSignInRequired, StateSourceRetired, StateRateLimited, StateSetupRequired, StateStorageError:
+		return true
+	case StateOK, StateUnavailable, StateError:
+	}
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// worse returns the more urgent of two errors.
+func worse(a, b error) error {
+	if a == nil || errors.Is(a, fitbit.ErrNoData) || b != nil && urgency(StateOf(b)) > urgency(StateOf(a)) {
+		return b
+	}
+	return a
+}
+
+// fetchProfile asks for the time zone and the height.
+func (p *person) fetchProfile(ctx context.Context) error {
+	next := p.profile
+	worst := p.try(ctx, fitbit.SettingsMetric, func() error {
+		s, err := p.source.Settings(ctx)
+		if err == nil {
+			next.TimeZone = zoneName(s.Location, p.now())
+		}
+		return err
+	})
+	if stops(worst) {
+		return worst
+	}
+	err := p.try(ctx, fitbit.HeightMetric, func() error {
+		metres, err := p.source.Height(ctx)
+		if err == nil {
+			next.HeightMetres = metres
+		}
+		return err
+	})
+	next.LastSuccess = p.profile.LastSuccess
+	if next.TimeZone != p.profile.TimeZone || next.HeightMetres != p.profile.HeightMetres {
+		err = worse(err, p.record(ctx, p.ledger, Entry{Profile: &next}))
+	}
+	if errors.Is(err, fitbit.ErrNoData) {
+		err = nil
+	}
+	return worse(worst, err)
+}
+
+// fetchHeart asks for the day's heart rates and what comes once a day.
+func (p *person) fetchHeart(ctx context.Context) error {
+	now := p.now().In(p.location())
+	today := fitbit.DateOf(now)
+	first := today.AddDays(-1) // yesterday's numbers become final after a late sync
+	if len(p.days) == 0 {
+		first = today.AddDays(1 - heartHistoryDays)
+	}
+	week := today.AddDays(1 - freshDays)
+	if first.Before(week) {
+		week = first
+	}
+	next, worst := p.profile, error(nil)
+	var fetched []fitbit.HeartDay
+	for _, m := range []fitbit.Metric{fitbit.HeartRange, fitbit.HeartZones, fitbit.RestingHeartRate, fitbit.HRV} {
+		from := first
+		if m == fitbit.RestingHeartRate || m == fitbit.HRV {
+			from = week
+		}
+		err := p.try(ctx, m, func() error {
+			days, err := p.source.HeartDays(ctx, m, from, today)
+			fetched = append(fetched, days...)
+			return err
+		})
+		if stops(err) {
+			return err
+		}
+		if worst = worse(worst, err); err == nil && m == fitbit.HeartRange {
+			next.HeartDate = today
+		}
+	}
+	err := p.try(ctx, fitbit.LatestHeartRate, func() error {
+		s, err := p.source.LatestHeartSample(ctx, now.Add(-latestWindow))
+		if err == nil {
+			next.Latest = s
+		}
+		return err
+	})
+	if stops(err) {
+		return err
+	}
+	next.LastSuccess = p.profile.LastSuccess
+	if errors.Is(err, fitbit.ErrNoData) {
+		err = nil
+	}
+	return worse(worse(worst, err), p.learnHeart(ctx, next, fetched, today))
+}
+
+func (p *person) learnHeart(ctx context.Context, next Profile, fetched []fitbit.HeartDay, today fitbit.Date) error {
+	days := maps.Clone(p.days)
+	changed := days.add(fetched)
+	same := next.HeartDate == p.profile.HeartDate && next.Latest.Time.Equal(p.profile.Latest.Time) &&
+		next.Latest.BPM == p.profile.Latest.BPM
+	if len(changed) == 0 && same {
+		return nil
+	}
+	if err := p.record(ctx, p.ledger, Entry{Days: changed, Profile: &next}); err != nil {
+		return err
+	}
+	days.forgetBefore(today.AddDays(-heartHistoryDays))
+	p.days = days
+	return nil
+}
+
+// fetchDevices asks for the paired scales and trackers.
+func (p *person) fetchDevices(ctx context.Context) error {
+	return p.try(ctx, fitbit.DevicesMetric, func() error {
+		devices, err := p.source.Devices(ctx)
+		if err != nil || slices.EqualFunc(devices, p.paired, sameDevice) {
+			return err
+		}
+		if err := p.record(ctx, p.ledger, Entry{Devices: &devices}); err != nil {
+			return err
+		}
+		before := p.topics()
+		p.paired = devices
+		now := p.topics()
+		p.b.board.clear(slices.DeleteFunc(before, func(t string) bool { return slices.Contains(now, t) })...)
+		return nil
+	})
+}
+
+func sameDevice(a, b fitbit.Device) bool {
+	return a.ID == b.ID && a.Name == b.Name && a.Type == b.Type && a.Battery == b.Battery &&
+		equal(a.BatteryPercent, b.BatteryPercent) && a.LastSync.Equal(b.LastSync)
+}

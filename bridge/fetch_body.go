@@ -1,0 +1,152 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
+)
+
+// How far back the body is looked at.
+const (
+	minuteWindow   = 3 * 24 * time.Hour   // every minute: late arrivals of a weekend
+	sweepWindow    = 30 * 24 * time.Hour  // every hour: edits, deletions
+	baselineWindow = 366 * 24 * time.Hour // once: enough for the trend and a year's chart
+)
+
+// secondOpinion is how soon a reading that has vanished is looked for again.
+const secondOpinion = 10 * time.Second
+
+// fetchBody is the small look every minute: recent weights, and body fat only if
+// they have changed.
+func (p *person) fetchBody(ctx context.Context) error {
+	window := fitbit.Window{From: p.now().Add(-minuteWindow)}
+	if p.profile.BaselineAt.IsZero() {
+		return p.sweepBody(ctx) // until there is a baseline nothing is news
+	}
+	weights, err := p.weights(ctx, window)
+	if err != nil {
+		return err
+	}
+	look := listing{window: window, weights: &weights}
+	if r := p.ledger.compare(look, p.now()); r.empty() && !r.doubt && r.waitUntil.IsZero() {
+		return nil
+	}
+	fats, err := p.fats(ctx, window)
+	if err == nil {
+		look.fats = &fats
+	} else if stops(err) {
+		return err
+	}
+	return worse(err, p.learn(ctx, look))
+}
+
+// sweepBody looks at the last weeks and finds edits, deletions and late arrivals.
+// The first time it looks at the last year and takes what it finds for granted.
+func (p *person) sweepBody(ctx context.Context) error {
+	now := p.now()
+	first := p.profile.BaselineAt.IsZero()
+	window := fitbit.Window{From: now.Add(-sweepWindow)}
+	if gap := p.profile.LastSuccess.Add(-minuteWindow); !first && gap.Before(window.From) {
+		window.From = gap // the bridge has been off for long
+	}
+	if year := now.Add(-baselineWindow); first || window.From.Before(year) {
+		window.From = year
+	}
+	weights, err := p.weights(ctx, window)
+	if err != nil {
+		return err
+	}
+	fats, err := p.fats(ctx, window)
+	look := listing{window: window, weights: &weights}
+	if err == nil {
+		look.fats = &fats
+	}
+	switch {
+	case stops(err):
+		return err
+	case !first:
+		return worse(err, p.learn(ctx, look))
+	case err != nil && !errors.Is(err, fitbit.ErrPermission):
+		return err // a baseline without its body fat would turn each of them into news later
+	}
+	return p.baseline(ctx, look)
+}
+
+// baseline stores what was there before us. None of it is an event.
+func (p *person) baseline(ctx context.Context, look listing) error {
+	if len(*look.weights) == 0 {
+		err := p.try(ctx, fitbit.WeightMetric, func() error {
+			latest, err := p.source.LatestWeight(ctx)
+			if err == nil {
+				*look.weights = append(*look.weights, latest)
+			}
+			return err
+		})
+		if err != nil && !errors.Is(err, fitbit.ErrNoData) {
+			return err
+		}
+	}
+	known := make([]KnownWeight, len(*look.weights))
+	for i, w := range *look.weights {
+		known[i].Weight = w
+	}
+	var fats []fitbit.BodyFat
+	if look.fats != nil {
+		fats = *look.fats
+	}
+	next := newLedger(known, fats)
+	profile := p.profile
+	profile.BaselineAt = p.now()
+	if err := p.record(ctx, next, Entry{Weights: next.weights, Fats: fats, Profile: &profile}); err != nil {
+		return err
+	}
+	p.log.Info("first look finished", "weigh_ins", len(next.weighIns))
+	p.showBody()
+	return nil
+}
+
+func (p *person) weights(ctx context.Context, in fitbit.Window) (list []fitbit.Weight, err error) {
+	err = p.try(ctx, fitbit.WeightMetric, func() (err error) {
+		list, err = p.source.Weights(ctx, in)
+		return err
+	})
+	return list, err
+}
+
+func (p *person) fats(ctx context.Context, in fitbit.Window) (list []fitbit.BodyFat, err error) {
+	err = p.try(ctx, fitbit.BodyFatMetric, func() (err error) {
+		list, err = p.source.BodyFats(ctx, in)
+		return err
+	})
+	return list, err
+}
+
+// learn takes in a listing: remember readings and the events owed for them in one
+// step, then show the new state.
+func (p *person) learn(ctx context.Context, look listing) error {
+	now := p.now()
+	r := p.ledger.compare(look, now)
+	if r.doubt {
+		p.jobs[sweepJob].due = now.Add(secondOpinion)
+	}
+	if !r.waitUntil.IsZero() {
+		p.jobs[bodyJob].due = r.waitUntil
+	}
+	if r.empty() {
+		p.mu.Lock()
+		p.ledger = r.next
+		p.mu.Unlock()
+		return nil
+	}
+	for _, f := range r.found {
+		r.entry.Events = append(r.entry.Events, newEvent(f, p.profile.HeightMetres, p.account.Name))
+	}
+	if err := p.record(ctx, r.next, r.entry); err != nil {
+		return err
+	}
+	p.b.teller.owed.raise()
+	p.showBody()
+	return nil
+}

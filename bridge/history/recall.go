@@ -1,0 +1,116 @@
+package history
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge"
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
+)
+
+// Recall returns all that is known of a person.
+func (s *Store) Recall(ctx context.Context, uid string) (bridge.Past, error) {
+	past, err := recall(ctx, s.db, uid)
+	return past, s.classify("recall", err)
+}
+
+func recall(ctx context.Context, db *sql.DB, uid string) (past bridge.Past, err error) {
+	if past.Profile, err = recallProfile(ctx, db, uid); err != nil {
+		return past, err
+	}
+	past.Weights, err = collect(ctx, db, func(rows *sql.Rows) (w bridge.KnownWeight, err error) {
+		var at string
+		err = rows.Scan(&w.ID, &w.WeighIn, &at, &w.Kilograms, &w.Device, &w.Recorded)
+		w.Time = parse(&at, &err)
+		return w, err
+	}, `SELECT id, weigh_in, measured_at, kg, device, recorded FROM weight WHERE uid = ? AND deleted_at IS NULL`, uid)
+	if err != nil {
+		return past, err
+	}
+	past.Fats, err = collect(ctx, db, func(rows *sql.Rows) (f fitbit.BodyFat, err error) {
+		var at string
+		err = rows.Scan(&f.ID, &at, &f.Percent, &f.Device, &f.Recorded)
+		f.Time = parse(&at, &err)
+		return f, err
+	}, `SELECT id, measured_at, percent, device, recorded FROM body_fat WHERE uid = ? AND deleted_at IS NULL`, uid)
+	if err != nil {
+		return past, err
+	}
+	past.Devices, err = collect(ctx, db, func(rows *sql.Rows) (d fitbit.Device, err error) {
+		var sync *string
+		err = rows.Scan(&d.ID, &d.Name, &d.Type, &d.BatteryPercent, &d.Battery, &sync)
+		d.LastSync = parse(sync, &err)
+		return d, err
+	}, `SELECT id, name, type, battery_pct, battery, last_sync FROM device WHERE uid = ? ORDER BY id`, uid)
+	if err != nil {
+		return past, err
+	}
+	past.Days, err = collect(ctx, db, scanDay,
+		`SELECT date, min_bpm, avg_bpm, max_bpm, resting_bpm, hrv_rmssd_ms, out_of_range_min, light_min, moderate_min, vigorous_min, peak_min
+		FROM heart_day WHERE uid = ? ORDER BY date DESC LIMIT ?`, uid, recalledDays)
+	slices.Reverse(past.Days)
+	return past, err
+}
+
+func recallProfile(ctx context.Context, db *sql.DB, uid string) (p bridge.Profile, err error) {
+	var baseline, date, latest, success *string
+	err = db.QueryRowContext(ctx,
+		`SELECT baseline_at, height_m, time_zone, heart_date, latest_bpm, latest_at, last_success FROM person WHERE uid = ?`, uid).
+		Scan(&baseline, &p.HeightMetres, &p.TimeZone, &date, &p.Latest.BPM, &latest, &success)
+	if errors.Is(err, sql.ErrNoRows) {
+		return bridge.Profile{}, nil
+	}
+	p.BaselineAt, p.Latest.Time, p.LastSuccess = parse(baseline, &err), parse(latest, &err), parse(success, &err)
+	if err == nil && date != nil {
+		p.HeartDate, err = fitbit.ParseDate(*date)
+	}
+	return p, err
+}
+
+func scanDay(rows *sql.Rows) (d fitbit.HeartDay, err error) {
+	var date string
+	var z struct{ out, light, moderate, vigorous, peak *int }
+	err = rows.Scan(&date, &d.MinBPM, &d.AvgBPM, &d.MaxBPM, &d.RestingBPM, &d.HRVMillis, &z.out, &z.light, &z.moderate, &z.vigorous, &z.peak)
+	if err != nil {
+		return d, err
+	}
+	if z.light != nil && z.moderate != nil && z.vigorous != nil && z.peak != nil {
+		d.Zones = &fitbit.ZoneMinutes{OutOfRange: z.out, Light: *z.light, Moderate: *z.moderate, Vigorous: *z.vigorous, Peak: *z.peak}
+	}
+	d.Date, err = fitbit.ParseDate(date)
+	return d, err
+}
+
+// collect reads all rows of a query.
+func collect[T any](ctx context.Context, db *sql.DB, scan func(*sql.Rows) (T, error), query string, args ...any) (list []T, err error) {
+	rows, err := db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	return list, rows.Err()
+}
+
+// parse reads a stamp, unless something has failed already.
+func parse(s *string, err *error) time.Time {
+	if *err != nil || s == nil {
+		return time.Time{}
+	}
+	t, perr := time.Parse(time.RFC3339Nano, *s)
+	if perr != nil {
+		*err = fmt.Errorf("stored time: %w", perr)
+		return time.Time{}
+	}
+	return t
+}

@@ -1,0 +1,205 @@
+package bridge
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/hass"
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
+)
+
+// person polls one account's source and keeps what is known of them. All fields
+// belong to its goroutine.
+type person struct {
+	b       *Bridge
+	account Account
+	source  fitbit.Source
+	since   time.Time // of this run
+	log     *slog.Logger
+	pollNow signal
+	tokens  int // polls on demand left, refilled over time
+	refill  time.Time
+	cancel  context.CancelFunc
+	done    chan struct{}
+	jobs    []*job
+	shown   atomic.Pointer[State]       // the state last reported; health reads it
+	denied  map[fitbit.Metric]time.Time // when a permission was last found missing
+
+	days     heartDays
+	paired   []fitbit.Device
+	troubles troubles
+
+	mu      sync.Mutex // for the announcer, which reads these two
+	ledger  *ledger
+	profile Profile
+}
+
+func newPerson(b *Bridge, a Account, source fitbit.Source, past Past) *person {
+	p := &person{
+		b: b, account: a, source: source, since: b.o.Now(), log: b.o.Log.With("account", a.Name),
+		pollNow: newSignal(), tokens: pollBurst, refill: b.o.Now(), cancel: func() {}, done: make(chan struct{}),
+		denied: make(map[fitbit.Metric]time.Time),
+		ledger: newLedger(past.Weights, past.Fats), days: newHeartDays(past.Days), paired: past.Devices,
+		profile: past.Profile, troubles: make(troubles),
+	}
+	if !a.SignedIn {
+		p.troubles[fitbit.SettingsMetric] = &fitbit.CloudError{
+			Kind: fitbit.ErrReauthRequired, Detail: "the sign-in has expired or was revoked",
+			Hint: "sign in again: fitbit2mqtt connect ACCOUNT",
+		}
+	}
+	p.shown.Store(new(StateOK))
+	now := p.since
+	p.jobs = []*job{
+		{every: profileEvery, due: now, run: p.fetchProfile},
+		{every: sweepEvery, due: now, run: p.sweepBody, onDemand: true},
+		{every: b.o.Poll.Body, due: now.Add(b.o.Poll.Body), run: p.fetchBody},
+		{every: b.o.Poll.Heart, due: now, run: p.fetchHeart, onDemand: true},
+		{every: b.o.Poll.Devices, due: now, run: p.fetchDevices, onDemand: true},
+	}
+	return p
+}
+
+func (p *person) now() time.Time { return p.b.o.Now() }
+
+// location is the person's time zone, as far as known.
+func (p *person) location() *time.Location { return zone(p.profile.TimeZone) }
+
+// reportTrouble logs a change of state, once.
+func (p *person) reportTrouble(ctx context.Context) {
+	state, cause := p.troubles.worst()
+	if state == p.state() {
+		return
+	}
+	if p.shown.Store(&state); state == StateOK {
+		p.log.Info("connection is fine again")
+		return
+	}
+	p.rememberSuccess(ctx)
+	p.log.Warn("connection in trouble", "state", string(state), "error", cause, "hint", p.hint(cause))
+	p.b.stats.lastError.Store(new(p.account.Name + ": " + cause.Error()))
+}
+
+// state is the state last reported.
+func (p *person) state() State { return *p.shown.Load() }
+
+// hint says what this person can do about an error; clouds do not know names.
+func (p *person) hint(err error) string {
+	return strings.ReplaceAll(fitbit.Hint(err), "ACCOUNT", p.account.Name)
+}
+
+// rememberSuccess stores when all was last well: a restart must not make stale
+// values look fresh. It is not worth a write on every poll.
+func (p *person) rememberSuccess(ctx context.Context) {
+	if p.profile.LastSuccess.After(p.since) {
+		if err := p.record(ctx, p.ledger, Entry{Profile: &p.profile}); err != nil {
+			p.log.Warn("history could not be written", "error", err)
+		}
+	}
+}
+
+// record stores an entry, and only then believes it itself.
+func (p *person) record(ctx context.Context, next *ledger, e Entry) error {
+	if err := p.b.o.Memory.Record(ctx, p.account.UID, e); err != nil {
+		err = fmt.Errorf("%w: %w", fitbit.ErrStorage, err)
+		p.troubles[storage] = err
+		return err
+	}
+	delete(p.troubles, storage)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ledger = next
+	if e.Profile != nil {
+		p.profile = *e.Profile
+	}
+	return nil
+}
+
+// topic returns one of the person's topics.
+func (p *person) topic(name string) string { return p.b.topics.of(p.account.Name, name) }
+
+// topics lists all of the person's retained topics.
+func (p *person) topics() []string {
+	list := []string{p.topic("availability"), p.topic("body"), p.topic("heart"), p.topic("connection")}
+	for _, d := range p.paired {
+		list = append(list, p.topic("device/"+d.ID))
+	}
+	for _, d := range p.devices() {
+		for _, m := range d.Messages(p.b.o.Discovery, p.b.o.HassPrefix) {
+			list = append(list, m.Topic)
+		}
+	}
+	return list
+}
+
+// show puts everything known of the person on the board.
+func (p *person) show() {
+	p.showBody()
+	p.b.board.set(p.topic("heart"), encode(p.days.state(p.profile.HeartDate, p.profile.Latest, p.account.Name)))
+	p.showDevices()
+	p.b.board.set(p.topic("connection"), encode(p.connection()))
+	status := offline
+	if p.available(p.now()) {
+		status = online
+	}
+	p.b.board.set(p.topic("availability"), []byte(status))
+	for i, d := range p.devices() {
+		p.b.board.announce(min(rankPerson+i, rankDevice), d, p.b.o.Discovery, p.b.o.HassPrefix)
+	}
+}
+
+func (p *person) showBody() {
+	var newest time.Time
+	if n := len(p.ledger.weighIns); n > 0 {
+		newest = p.ledger.weighIns[n-1].Time
+	}
+	p.b.board.setAt(p.topic("body"), p.bodyAsOf(time.Time{}), newest)
+}
+
+// bodyAsOf is the body payload as it was at a time, or as it is now if that is zero.
+func (p *person) bodyAsOf(t time.Time) []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return encode(p.ledger.body(t, p.profile.HeightMetres, p.account.Name))
+}
+
+func (p *person) showDevices() {
+	loc := p.location()
+	for _, d := range p.paired {
+		p.b.board.set(p.topic("device/"+d.ID), encode(deviceState{
+			Name: text(d.Name), Type: d.Type, BatteryPct: d.BatteryPercent, Battery: text(d.Battery),
+			LastSync: stamp(in(d.LastSync, loc)),
+		}))
+	}
+}
+
+// devices are the person and what they own as Home Assistant sees them, the
+// person first.
+func (p *person) devices() []hass.Device {
+	who := hass.Person{UID: p.account.UID, Account: p.account.Name, Name: title(p.account.Name), Model: p.scale()}
+	list := []hass.Device{p.b.hass().Person(who)}
+	for _, d := range p.paired {
+		list = append(list, p.b.hass().Paired(who, hass.Paired{
+			ID: d.ID, Name: d.Name, Type: string(d.Type), HasBattery: d.BatteryPercent != nil || d.Battery != "",
+		}))
+	}
+	return list
+}
+
+// scale is the model of the person's first scale, or "".
+func (p *person) scale() string {
+	for _, d := range p.paired {
+		if d.Type == fitbit.Scale {
+			return d.Name
+		}
+	}
+	return ""
+}
+
+// title is an account's name as people write it.
+func title(name string) string { return strings.ToUpper(name[:1]) + name[1:] }

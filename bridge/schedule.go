@@ -1,0 +1,157 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
+)
+
+// job is one thing to fetch again and again.
+type job struct {
+	every    time.Duration
+	due      time.Time
+	failures int
+	run      func(context.Context) error
+	onDemand bool // "poll now" means this one too
+}
+
+// The places of the jobs that ask each other to come sooner.
+const (
+	sweepJob = 1
+	bodyJob  = 2
+)
+
+// Waiting times of the schedule.
+const (
+	profileEvery = 24 * time.Hour
+	sweepEvery   = time.Hour
+	firstRetry   = 30 * time.Second // after trouble; doubles with each failure
+	longestRetry = 15 * time.Minute
+	deniedRetry  = 6 * time.Hour // a permission can only come back by a new sign-in
+	pollBurst    = 10            // polls on demand in quick succession; one more each second
+)
+
+// stop ends the poller and waits for it.
+func (p *person) stop() {
+	p.cancel()
+	<-p.done
+}
+
+// run polls until ctx ends, or for ever waits once a new sign-in is needed: that
+// starts another run.
+func (p *person) run(ctx context.Context) {
+	defer p.rememberSuccess(context.WithoutCancel(ctx))
+	p.reportTrouble(ctx)
+	for ctx.Err() == nil {
+		if p.over() {
+			p.show()
+			<-ctx.Done()
+			return
+		}
+		j := p.next()
+		if wait := j.due.Sub(p.now()); wait > 0 {
+			p.show()
+			p.wait(ctx, wait)
+			continue
+		}
+		err := j.run(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		p.schedule(j, err)
+		p.reportTrouble(ctx)
+	}
+}
+
+// wait sleeps until something is due or asked for.
+func (p *person) wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-p.pollNow:
+		p.demand()
+	}
+}
+
+// demand makes the jobs of "poll now" due. A stuck automation that presses the
+// button without end is slowed down to one poll a second.
+func (p *person) demand() {
+	now := p.now()
+	earned := int(now.Sub(p.refill) / time.Second)
+	p.tokens, p.refill = min(p.tokens+max(earned, 0), pollBurst), now
+	due := now
+	if p.tokens == 0 {
+		due = now.Add(time.Second)
+	} else {
+		p.tokens--
+	}
+	for _, j := range p.jobs {
+		if j.onDemand && j.due.After(due) {
+			j.due = due
+		}
+	}
+}
+
+// next is the job to do first; the first in the list where several are due.
+func (p *person) next() *job {
+	first := p.jobs[0]
+	for _, j := range p.jobs[1:] {
+		if j.due.Before(first.due) && first.due.After(p.now()) {
+			first = j
+		}
+	}
+	return first
+}
+
+func (p *person) nextDue() time.Time {
+	due := p.jobs[0].due
+	for _, j := range p.jobs[1:] {
+		if j.due.Before(due) {
+			due = j.due
+		}
+	}
+	return due
+}
+
+// schedule decides when a job runs again after it ended with err.
+func (p *person) schedule(j *job, err error) {
+	now := p.now()
+	if err == nil || errors.Is(err, fitbit.ErrPermission) {
+		j.failures = 0
+		if !j.due.After(now) { // the job itself may have asked for another time
+			j.due = now.Add(early(j.every))
+		}
+		return
+	}
+	j.failures++
+	backoff := longestRetry
+	if j.failures < 6 {
+		backoff = min(firstRetry<<(j.failures-1), longestRetry)
+	}
+	j.due = now.Add(early(backoff))
+	limited, isLimit := errors.AsType[*fitbit.RateLimitError](err)
+	for _, other := range p.jobs {
+		switch {
+		case isLimit: // the budget is the person's, not the job's
+			until := limited.Until.Add(time.Duration(rand.Int64N(int64(5 * time.Second)))) //nolint:gosec // spreading load
+			if other.due.Before(until) {
+				other.due = until
+			}
+		case errors.Is(err, fitbit.ErrSetup):
+			if slow := now.Add(early(longestRetry)); other.due.Before(slow) {
+				other.due = slow
+			}
+		}
+	}
+}
+
+// early takes up to a tenth off, so that households do not all ask at once and
+// nobody waits longer than they were told.
+func early(d time.Duration) time.Duration {
+	return d - time.Duration(rand.Int64N(int64(d)/10+1)) //nolint:gosec // spreading load
+}

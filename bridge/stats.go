@@ -1,0 +1,91 @@
+package bridge
+
+import (
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// stats counts for bridge/health.
+type stats struct {
+	polls, pollErrors, published atomic.Int64
+	lastError                    atomic.Pointer[string]
+}
+
+// healthState is the payload of bridge/health.
+type healthState struct {
+	UptimeS    int64         `json:"uptime_s"`
+	RSSBytes   int64         `json:"rss_bytes"`
+	Goroutines int           `json:"goroutines"`
+	Accounts   map[State]int `json:"accounts"`
+	Polls      int64         `json:"polls"`
+	PollErrors int64         `json:"poll_errors"`
+	Published  int64         `json:"published"`
+	Pending    int           `json:"pending"`
+	LastError  *string       `json:"last_error"`
+}
+
+// infoState is the payload of bridge/info.
+type infoState struct {
+	Version   string            `json:"version"`
+	StartedAt string            `json:"started_at"`
+	Accounts  []infoAccount     `json:"accounts"`
+	Topics    map[string]string `json:"topics"`
+	Config    any               `json:"config"`
+}
+
+type infoAccount struct {
+	Name    string `json:"name"`
+	Backend string `json:"backend"`
+	UID     string `json:"uid"`
+}
+
+func (b *Bridge) publishInfo(accounts []Account) {
+	info := infoState{
+		Version: b.o.Version, StartedAt: b.started.Format(time.RFC3339), Accounts: []infoAccount{},
+		Topics: map[string]string{
+			"prefix": b.topics.prefix, "discovery": string(b.o.Discovery), "discovery_prefix": b.topics.hass,
+			"home_assistant_status": b.topics.status, "state": b.topics.state(), "health": b.topics.health(),
+		},
+	}
+	for _, name := range []string{"availability", "body", "heart", "device/<id>", "connection", "weigh_in", "command/poll"} {
+		info.Topics[name] = b.topics.of("<account>", name)
+	}
+	for _, a := range accounts {
+		info.Accounts = append(info.Accounts, infoAccount{Name: a.Name, Backend: a.Backend, UID: a.UID})
+	}
+	if len(b.o.Config) > 0 {
+		info.Config = b.o.Config
+	}
+	b.board.set(b.topics.info(), encode(info))
+}
+
+func (b *Bridge) publishHealth(pending int) {
+	h := healthState{
+		UptimeS: int64(b.o.Now().Sub(b.started).Seconds()), RSSBytes: residentBytes(), Goroutines: runtime.NumGoroutine(),
+		Accounts: make(map[State]int), Polls: b.stats.polls.Load(), PollErrors: b.stats.pollErrors.Load(),
+		Published: b.stats.published.Load(), Pending: pending, LastError: b.stats.lastError.Load(),
+	}
+	b.mu.Lock()
+	for _, p := range b.persons {
+		h.Accounts[p.state()]++
+	}
+	b.mu.Unlock()
+	b.board.set(b.topics.health(), encode(h))
+}
+
+// residentBytes is the memory this process takes up, as far as the system tells.
+func residentBytes() int64 {
+	b, err := os.ReadFile("/proc/self/statm")
+	if fields := strings.Fields(string(b)); err == nil && len(fields) > 1 {
+		if pages, err := strconv.ParseInt(fields[1], 10, 64); err == nil {
+			return pages * int64(os.Getpagesize())
+		}
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(min(m.Sys, 1<<62))
+}

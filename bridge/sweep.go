@@ -1,0 +1,115 @@
+package bridge
+
+import (
+	"context"
+	"time"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/hass"
+)
+
+// Retained messages outlive the process that sent them: an account removed while
+// the bridge was off, a device sold, an entity a newer version no longer has, the
+// other form of discovery. sweep finds them on the broker and withdraws them.
+// It returns the topics to withdraw.
+func (a *announcer) sweep(ctx context.Context) (stale []string) {
+	t := a.b.topics
+	filters := []string{t.hass + "/device/+/config", t.hass + "/+/+/+/config"}
+	for _, name := range []string{"availability", "body", "heart", "connection", "device/+"} {
+		filters = append(filters, t.of("+", name))
+	}
+	found, err := a.publisher.Retained(ctx, filters...)
+	if err != nil {
+		return nil // the connection is gone again, or the broker does not let us look
+	}
+	for _, m := range found {
+		if len(m.Payload) == 0 {
+			continue
+		}
+		if _, ours := t.owner(m.Topic); ours {
+			if !a.b.board.has(m.Topic) {
+				stale = append(stale, m.Topic)
+			}
+			continue
+		}
+		if c, ours := hass.Parse(m.Topic, m.Payload); ours && c.Prefix == t.prefix && !a.compare(ctx, m.Topic, c) {
+			stale = append(stale, m.Topic)
+		}
+	}
+	return stale
+}
+
+// compare holds a discovery config found on the broker against ours and reports
+// whether its topic stays in use.
+func (a *announcer) compare(ctx context.Context, topic string, found hass.Found) bool {
+	if d, current := a.b.board.device(topic); current {
+		// A component that is merely left out would stay: it is retired first, and
+		// the config without it follows by itself.
+		if stub, retiring := d.Retiring(found.Components); retiring {
+			for _, m := range stub.Messages(a.b.o.Discovery, a.b.o.HassPrefix) {
+				if m.Topic == topic {
+					a.publish(ctx, Message{Topic: topic, Payload: m.Payload, Retained: true})
+				}
+			}
+		}
+		return true
+	}
+	if a.b.board.announces(found.ID) {
+		// The same device in the other form: let Home Assistant keep its settings.
+		a.publish(ctx, Message{Topic: topic, Payload: []byte(hass.Migrate)})
+	}
+	return false
+}
+
+// bury withdraws the config of something that is gone for good. A Home Assistant
+// that is not there to see it would keep a ghost; for its next birth the config is
+// kept, to be shown and withdrawn before its eyes.
+func (a *announcer) bury(ctx context.Context, m hass.Message) {
+	a.b.board.clear(m.Topic)
+	if a.present.Load() {
+		return
+	}
+	if err := a.b.o.Memory.Bury(ctx, Message{Topic: m.Topic, Payload: m.Payload, Retained: true}); err != nil {
+		a.b.o.Log.Warn("history could not be written", "error", err)
+	}
+}
+
+// exhume shows buried configs to a Home Assistant that has just come up.
+func (a *announcer) exhume(ctx context.Context) {
+	buried, err := a.b.o.Memory.Buried(ctx)
+	if err != nil {
+		a.b.o.Log.Warn("history could not be read", "error", err)
+		return
+	}
+	for _, m := range buried {
+		if a.b.board.has(m.Topic) {
+			a.exhumed(ctx, m.Topic) // it has come back to life
+			continue
+		}
+		if a.publish(ctx, m) {
+			a.burials[m.Topic] = time.Now().Add(configGap)
+		}
+	}
+}
+
+// rebury withdraws the configs that exhume has shown, a little later.
+func (a *announcer) rebury(ctx context.Context) (again time.Time) {
+	now := time.Now()
+	for topic, due := range a.burials {
+		if now.Before(due) {
+			again = due
+			continue
+		}
+		if !a.b.board.has(topic) && !a.publish(ctx, Message{Topic: topic, Retained: true}) {
+			return time.Time{}
+		}
+		delete(a.burials, topic)
+		a.exhumed(ctx, topic)
+	}
+	return again
+}
+
+func (a *announcer) exhumed(ctx context.Context, topic string) {
+	if err := a.b.o.Memory.Exhume(ctx, topic); err != nil {
+		a.b.o.Log.Warn("history could not be written", "error", err)
+	}
+}

@@ -1,0 +1,167 @@
+package bridge
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
+)
+
+// A weighing reaches the cloud as separate readings, perhaps through several apps.
+const (
+	sameMoment = 60 * time.Second // readings of one weighing lie this close
+	sameWeight = 0.1              // kg; copies in other apps are rounded (0.1 kg, 0.1 lb)
+)
+
+// WeighIn is one time somebody stood on a scale, put together from the readings
+// that tell of it.
+type WeighIn struct {
+	ID         string // never changes
+	Time       time.Time
+	Kilograms  float64
+	FatPercent *float64
+	fitbit.Origin
+}
+
+// same reports whether the house would be told the same about both.
+func (w WeighIn) same(o WeighIn) bool {
+	return w.sameWeight(o) && equal(rounded(w.FatPercent), rounded(o.FatPercent))
+}
+
+func (w WeighIn) sameWeight(o WeighIn) bool {
+	return w.Time.Equal(o.Time) && round(w.Kilograms, 2) == round(o.Kilograms, 2)
+}
+
+// cluster is one weigh-in under construction; the first member wins.
+type cluster struct {
+	id      string
+	members []KnownWeight
+}
+
+// assemble puts readings together into weigh-ins, oldest first, and names the
+// weigh-in of each reading in place. The same weighing seen through several
+// sources is one weigh-in, and the scale's word counts.
+func assemble(weights []KnownWeight, fats []fitbit.BodyFat) []WeighIn {
+	slices.SortFunc(weights, func(a, b KnownWeight) int {
+		return cmp.Or(a.Time.Compare(b.Time), strings.Compare(a.ID, b.ID))
+	})
+	clusters := group(weights)
+	slices.SortStableFunc(clusters, func(a, b cluster) int { return a.members[0].Time.Compare(b.members[0].Time) })
+	nameThem(clusters)
+	weighIns := make([]WeighIn, len(clusters))
+	idOf := make(map[string]string, len(weights))
+	for i, c := range clusters {
+		w := c.members[0]
+		weighIns[i] = WeighIn{ID: c.id, Time: w.Time, Kilograms: w.Kilograms, Origin: w.Origin}
+		for _, m := range c.members {
+			idOf[m.ID] = c.id
+		}
+	}
+	for i := range weights {
+		weights[i].WeighIn = idOf[weights[i].ID]
+	}
+	addFat(weighIns, clusters, fats)
+	return weighIns
+}
+
+// group finds the readings that are one weighing: near in time and weight, and
+// from different sources. Twice from one source is twice on the scale.
+func group(weights []KnownWeight) []cluster {
+	var clusters []cluster
+	open := 0 // clusters before this one are too old to join
+	for _, w := range weights {
+		for open < len(clusters) && w.Time.Sub(clusters[open].members[0].Time).Abs() > 2*sameMoment {
+			open++
+		}
+		joined := false
+		for i := open; i < len(clusters) && !joined; i++ {
+			if joined = clusters[i].accepts(w); joined {
+				clusters[i].members = append(clusters[i].members, w)
+				slices.SortStableFunc(clusters[i].members, func(a, b KnownWeight) int {
+					return cmp.Compare(rank(a.Recorded), rank(b.Recorded))
+				})
+			}
+		}
+		if !joined {
+			clusters = append(clusters, cluster{members: []KnownWeight{w}})
+		}
+	}
+	return clusters
+}
+
+func (c cluster) accepts(w KnownWeight) bool {
+	return !slices.ContainsFunc(c.members, func(m KnownWeight) bool {
+		return m.Origin == w.Origin || w.Time.Sub(m.Time).Abs() > sameMoment || math.Abs(w.Kilograms-m.Kilograms) >= sameWeight
+	})
+}
+
+func rank(r fitbit.Recording) int {
+	return slices.Index([]fitbit.Recording{fitbit.RecordedByScale, fitbit.RecordedByHand, fitbit.RecordedOther}, r)
+}
+
+// nameThem gives each cluster the id it has been published under: the one its
+// readings remember, first come first served, founders before joiners; else that
+// of its best reading.
+func nameThem(clusters []cluster) {
+	taken := make(map[string]bool, len(clusters))
+	claim := func(wanted func(KnownWeight) string) {
+		for i := range clusters {
+			for _, m := range clusters[i].members {
+				if id := wanted(m); clusters[i].id == "" && id != "" && !taken[id] {
+					clusters[i].id, taken[id] = id, true
+				}
+			}
+		}
+	}
+	claim(func(m KnownWeight) string {
+		if m.WeighIn == m.ID {
+			return m.ID
+		}
+		return ""
+	})
+	claim(func(m KnownWeight) string { return m.WeighIn })
+	claim(func(m KnownWeight) string { return m.ID })
+}
+
+// addFat gives each body-fat reading to the nearest weigh-in of the same source.
+func addFat(weighIns []WeighIn, clusters []cluster, fats []fitbit.BodyFat) {
+	type pair struct {
+		distance time.Duration
+		weighIn  int
+		fat      int
+	}
+	var pairs []pair
+	for f, fat := range fats {
+		first, _ := slices.BinarySearchFunc(clusters, fat.Time.Add(-2*sameMoment), func(c cluster, t time.Time) int {
+			return c.members[0].Time.Compare(t)
+		})
+		for i := first; i < len(clusters) && clusters[i].members[0].Time.Sub(fat.Time) <= 2*sameMoment; i++ {
+			for _, m := range clusters[i].members {
+				d := m.Time.Sub(fat.Time).Abs()
+				if d == 0 || d <= sameMoment && sameSource(m.Origin, fat.Origin) {
+					pairs = append(pairs, pair{d, i, f})
+				}
+			}
+		}
+	}
+	slices.SortStableFunc(pairs, func(a, b pair) int { return cmp.Compare(a.distance, b.distance) })
+	used := make(map[int]bool)
+	for _, p := range pairs {
+		if weighIns[p.weighIn].FatPercent == nil && !used[p.fat] {
+			weighIns[p.weighIn].FatPercent = new(fats[p.fat].Percent)
+			used[p.fat] = true
+		}
+	}
+}
+
+// sameSource compares devices by name; how a value was recorded may differ
+// between the weight a scale measures and the fat it works out.
+func sameSource(a, b fitbit.Origin) bool {
+	if a.Device != "" || b.Device != "" {
+		return a.Device == b.Device
+	}
+	return a.Recorded == b.Recorded
+}
