@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"html"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
+)
+
+// catcher waits for a browser at the redirect address. A nil catcher catches nothing.
+type catcher struct {
+	found   chan fitbit.Callback
+	outcome chan string // what to tell the browser
+	server  *http.Server
+}
+
+// listenForCallback listens at the redirect address if that is on this machine.
+func listenForCallback(ctx context.Context, redirect string) (*catcher, error) {
+	u, err := url.Parse(redirect)
+	if err != nil {
+		return nil, fmt.Errorf("redirect address: %w", err)
+	}
+	if u.Scheme != "http" || !loopback(u.Hostname()) {
+		return nil, errors.New("the redirect address is not on this machine")
+	}
+	hosts := []string{u.Hostname()}
+	if u.Hostname() == "localhost" { // browsers try either
+		hosts = []string{"127.0.0.1", "::1"}
+	}
+	port := u.Port()
+	if port == "" {
+		port = "80"
+	}
+	c := &catcher{found: make(chan fitbit.Callback), outcome: make(chan string, 1)}
+	mux := http.NewServeMux()
+	path := u.Path
+	if path == "" {
+		path = "/"
+	}
+	mux.HandleFunc("GET "+path, c.caught)
+	c.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	listening := 0
+	var failed error
+	for _, host := range hosts {
+		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(host, port))
+		if err != nil {
+			failed = err
+			continue
+		}
+		listening++
+		go func() { _ = c.server.Serve(l) }() // ends with close
+	}
+	if listening == 0 {
+		return nil, failed
+	}
+	return c, nil
+}
+
+// callbacks is where browsers come back; nil for a nil catcher.
+func (c *catcher) callbacks() <-chan fitbit.Callback {
+	if c == nil {
+		return nil
+	}
+	return c.found
+}
+
+// caught hands the callback over and shows the browser how it went.
+func (c *catcher) caught(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+	w.Header().Set("Referrer-Policy", "no-referrer") // the address holds the code
+	text := "There is no sign-in code in this address."
+	if callback, err := fitbit.ParseCallback("?" + r.URL.RawQuery); err == nil {
+		select {
+		case c.found <- callback:
+			select {
+			case text = <-c.outcome:
+			case <-r.Context().Done():
+				return
+			}
+		case <-time.After(time.Second):
+			text = "This sign-in is over. Start a new one at the terminal."
+		}
+	}
+	_, _ = fmt.Fprintf(w, `<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>fitbit2mqtt</title>`+
+		`<body style="font:1.1em/1.5 system-ui;max-width:32em;margin:4em auto;padding:0 1em"><h1>fitbit2mqtt</h1><p>%s</p>`, html.EscapeString(text))
+}
+
+// answer tells the waiting browser how the sign-in went.
+func (c *catcher) answer(name string, err error) {
+	if c == nil {
+		return
+	}
+	text := name + " is connected. You can close this page."
+	if err != nil {
+		text = "That did not work: " + err.Error() + ". The terminal says what to do."
+	}
+	c.outcome <- text
+}
+
+// close lets a browser read its answer, then stops listening.
+func (c *catcher) close() {
+	if c == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if err := c.server.Shutdown(ctx); err != nil {
+		_ = c.server.Close()
+	}
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+	"github.com/spf13/viper"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/hass"
+)
+
+const envPrefix = "FITBIT2MQTT_"
+
+// config is the configuration, checked.
+type config struct {
+	DataDir       string
+	MQTT          mqttConfig
+	HomeAssistant hassConfig
+	Google        cloudConfig
+	Fitbit        cloudConfig
+	Poll          pollConfig
+	Web           webConfig
+	StoreKey      string
+	Log           logConfig
+
+	public map[string]any // every key and its value, but for secrets
+}
+
+type mqttConfig struct {
+	URL, Username, Password, ClientID, TopicPrefix string
+	TLS                                            tlsConfig
+	Embedded                                       embeddedConfig
+}
+
+type tlsConfig struct {
+	CAFile, CertFile, KeyFile, ServerName string
+	Insecure                              bool
+}
+
+type embeddedConfig struct{ Listen, Username, Password string }
+
+type hassConfig struct {
+	Discovery           hass.Mode
+	Prefix, StatusTopic string
+}
+
+type cloudConfig struct {
+	ClientID, ClientSecret, RedirectURL    string
+	Endpoint, AuthURL, TokenURL, RevokeURL string
+}
+
+type pollConfig struct{ Body, Heart, Devices time.Duration }
+
+type webConfig struct {
+	Listen, BaseURL, Password string
+	TrustedProxies            []string
+}
+
+type logConfig struct{ Level, Format string }
+
+func (c logConfig) level() slog.Level {
+	var l slog.Level
+	_ = l.UnmarshalText([]byte(c.Level)) // checked when it was read
+	return l
+}
+
+// configFlags are the flags that stand above file and environment.
+type configFlags struct {
+	file string
+	set  *pflag.FlagSet
+}
+
+func (f *configFlags) register(set *pflag.FlagSet) {
+	f.set = set
+	set.StringVarP(&f.file, "config", "c", "", "configuration file (default: ./config.yaml, ~/.config/fitbit2mqtt/config.yaml, /etc/fitbit2mqtt/config.yaml)")
+	set.String("data-dir", "", "folder of the databases (data_dir)")
+	set.String("mqtt-url", "", "broker, such as mqtt://192.168.1.2 (mqtt.url)")
+	set.String("log-level", "", "debug, info, warn or error (log.level)")
+	set.String("log-format", "", "text or json (log.format)")
+}
+
+// configError lists everything that is wrong with the configuration.
+type configError struct{ problems []string }
+
+func (e *configError) Error() string {
+	if len(e.problems) == 1 {
+		return "configuration: " + e.problems[0]
+	}
+	return fmt.Sprintf("configuration: %d problems\n  %s", len(e.problems), strings.Join(e.problems, "\n  "))
+}
+
+// loadConfig reads flags, environment and file, the first that says something
+// about a key counting. The error is a *configError.
+func (a *app) loadConfig() (config, error) {
+	r := &reader{v: viper.New(), used: make(map[string]bool), public: make(map[string]any)}
+	r.v.SetEnvPrefix(strings.TrimSuffix(envPrefix, "_"))
+	r.v.SetEnvKeyReplacer(strings.NewReplacer(".", "_"))
+	r.v.AutomaticEnv()
+	for key, flag := range map[string]string{
+		"data_dir": "data-dir", "mqtt.url": "mqtt-url", "log.level": "log-level", "log.format": "log-format",
+	} {
+		if err := r.v.BindPFlag(key, a.flags.set.Lookup(flag)); err != nil {
+			return config{}, fmt.Errorf("flag --%s: %w", flag, err)
+		}
+	}
+	r.file(a.flags.file)
+	c := r.read()
+	r.refuseUnknown()
+	if len(r.problems) > 0 {
+		slices.Sort(r.problems)
+		return config{}, &configError{problems: r.problems}
+	}
+	c.public = r.public
+	return c, nil
+}
+
+// reader reads keys one by one. What it has not been asked for is unknown.
+type reader struct {
+	v        *viper.Viper
+	used     map[string]bool
+	public   map[string]any
+	problems []string
+}
+
+// file reads the named file, or the first of the usual ones that exists.
+func (r *reader) file(name string) {
+	candidates := []string{"config.yaml", expandHome("~/.config/fitbit2mqtt/config.yaml"), "/etc/fitbit2mqtt/config.yaml"}
+	if name == "" {
+		name = os.Getenv(envPrefix + "CONFIG")
+	}
+	named := name != ""
+	if named {
+		candidates = []string{name}
+	}
+	for _, path := range candidates {
+		f, err := os.Open(path) //nolint:gosec // the operator's choice
+		if errors.Is(err, fs.ErrNotExist) && !named {
+			continue
+		}
+		if err != nil {
+			r.problem("--config", "%v", err)
+			return
+		}
+		defer func() { _ = f.Close() }() // only read
+		r.v.SetConfigType("yaml")
+		if err := r.v.ReadConfig(f); err != nil {
+			r.problem(path, "is not YAML: %s", strings.Join(strings.Fields(err.Error()), " "))
+		}
+		return
+	}
+}
+
+func (r *reader) value(key string, otherwise any) any {
+	r.used[key] = true
+	r.v.SetDefault(key, otherwise)
+	return r.v.Get(key)
+}
+
+func expandHome(path string) string {
+	if rest, ok := strings.CutPrefix(path, "~/"); ok {
+		if home, err := os.UserHomeDir(); err == nil {
+			return filepath.Join(home, rest)
+		}
+	}
+	return path
+}

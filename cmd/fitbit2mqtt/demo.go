@@ -1,0 +1,278 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge"
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/fakecloud"
+)
+
+// demoFlags are what can be chosen of the demo.
+type demoFlags struct {
+	backend, broker, data string
+	people                int
+	every, length         time.Duration
+}
+
+const (
+	demoMonths  = 3 // of readings there before anybody steps on the scale
+	demoConnect = 10 * time.Second
+)
+
+func (a *app) newDemo() *cobra.Command {
+	var f demoFlags
+	c := &cobra.Command{
+		Use:   "demo",
+		Short: "See it work: a made-up household, a fake cloud, a real broker",
+		Long: `Starts a fake cloud on this machine, signs a made-up household in with real OAuth,
+and runs the bridge against it: somebody steps on the scale every few seconds. The
+messages go to a broker inside the demo, or to the one given.`,
+		Example: `  fitbit2mqtt demo
+  fitbit2mqtt demo --people 3 --every 2s --for 1m
+  fitbit2mqtt demo --broker mqtt://127.0.0.1:1883`,
+		Args: usage(cobra.NoArgs),
+	}
+	c.Flags().StringVar(&f.backend, "backend", defaultBackend, "cloud to play: google")
+	c.Flags().StringVar(&f.broker, "broker", "", "publish to this broker instead of one inside the demo")
+	c.Flags().StringVar(&f.data, "data", "", "keep the databases in this folder")
+	c.Flags().IntVar(&f.people, "people", 2, "how many people live there (1 to 8)")
+	c.Flags().DurationVar(&f.every, "every", 5*time.Second, "time between weigh-ins")
+	c.Flags().DurationVar(&f.length, "for", 0, "stop by itself after this time (0: never)")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		names := residents()
+		switch {
+		case f.backend != defaultBackend:
+			return &usageError{command: c.CommandPath(), err: fmt.Errorf("--backend %q: use google", f.backend)}
+		case f.people < 1 || f.people > len(names):
+			return &usageError{command: c.CommandPath(), err: fmt.Errorf("--people %d: use 1 to %d", f.people, len(names))}
+		case f.every < 100*time.Millisecond || f.length < 0:
+			return &usageError{command: c.CommandPath(), err: errors.New("--every and --for: use times such as 5s; --every is at least 100ms")}
+		}
+		return a.demo(c.Context(), f, names[:f.people])
+	}
+	return c
+}
+
+func residents() []string {
+	return []string{"anna", "ben", "carla", "david", "emma", "felix", "greta", "henry"}
+}
+
+func (a *app) demo(ctx context.Context, f demoFlags, names []string) (err error) {
+	config, err := a.demoConfig(ctx, f)
+	if err != nil {
+		return err
+	}
+	if f.data == "" {
+		folder, err := os.MkdirTemp("", "fitbit2mqtt-demo-")
+		if err != nil {
+			return fail(exitStorage, "set TMPDIR, or use --data FOLDER", "temporary folder: %w", err)
+		}
+		defer func() { _ = os.RemoveAll(folder) }()
+		config.DataDir = folder
+	}
+	if f.length > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, f.length, errStopped)
+		defer cancel()
+	}
+	cloud, stop, err := startFakeCloud(ctx, &config, names)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	h, err := a.open(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.close()) }()
+	release, err := lock(config.DataDir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	scales := make([]scale, len(names))
+	for i, name := range names {
+		if scales[i], err = signInDemo(ctx, h, cloud, name); err != nil {
+			return err
+		}
+	}
+	weighing, cancel := context.WithCancel(ctx)
+	defer cancel()
+	err = h.serve(ctx, serveOptions{
+		onEvent: a.narrate,
+		ready: func(b *broker) error {
+			reach, cancel := context.WithTimeout(ctx, demoConnect)
+			defer cancel()
+			if err := b.client.Connected(reach); err != nil {
+				return err
+			}
+			go weigh(weighing, cloud, scales, f.every)
+			return a.introduce(config, b, names, f)
+		},
+	})
+	if ctx.Err() != nil && err == nil {
+		err = a.printf("\nThe demo is over.\n")
+	}
+	return err
+}
+
+// demoConfig is the user's configuration with the demo's own world in it.
+func (a *app) demoConfig(ctx context.Context, f demoFlags) (config, error) {
+	c, err := a.loadConfig()
+	if err != nil {
+		return c, err
+	}
+	c.DataDir, c.StoreKey = f.data, ""
+	c.MQTT.URL = f.broker
+	if f.broker == "" {
+		c.MQTT.Embedded.Listen = freeUnless(ctx, c.MQTT.Embedded.Listen)
+	}
+	c.Poll = pollConfig{Body: time.Second, Heart: 10 * time.Second, Devices: time.Minute}
+	if !a.flags.set.Lookup("log-level").Changed && os.Getenv(envPrefix+"LOG_LEVEL") == "" {
+		c.Log.Level = "warn" // the demo tells its own story
+	}
+	return c, nil
+}
+
+// freeUnless returns the address if it is free, and any free port of this
+// machine if another broker has it.
+func freeUnless(ctx context.Context, address string) string {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return "127.0.0.1:0"
+	}
+	_ = l.Close() // it was only tried
+	return address
+}
+
+// startFakeCloud serves a household's cloud on a free loopback port and points
+// the configuration at it.
+func startFakeCloud(ctx context.Context, c *config, names []string) (*fakecloud.Cloud, func(), error) {
+	c.Google = cloudConfig{ClientID: "demo", ClientSecret: rand.Text(), RedirectURL: defaultRedirect}
+	cloud := fakecloud.New(fakecloud.Options{Apps: []fakecloud.App{{
+		ClientID: c.Google.ClientID, ClientSecret: c.Google.ClientSecret, RedirectURLs: []string{c.Google.RedirectURL},
+	}}})
+	today := fitbit.DateOf(time.Now())
+	for i, name := range names {
+		person := cloud.AddPerson(fakecloud.PersonOptions{
+			Name: name, Location: time.Local, HeightMetres: 1.62 + 0.07*float64(i%4), Seed: uint64(i + 1),
+		})
+		person.Generate(today.AddDays(-30*demoMonths), today)
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, nil, fmt.Errorf("fake cloud: %w", err)
+	}
+	server := &http.Server{Handler: cloud, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = server.Serve(l) }() // ends with Close
+	base := "http://" + l.Addr().String()
+	c.Google.Endpoint = base
+	c.Google.AuthURL, c.Google.TokenURL, c.Google.RevokeURL = base+"/o/oauth2/v2/auth", base+"/token", base+"/revoke"
+	return cloud, func() { _ = server.Close() }, nil
+}
+
+// scale is what a resident will weigh themselves with.
+type scale struct {
+	name    string
+	kg, fat float64 // about
+}
+
+// signInDemo signs a resident in, the way a person with a browser would, and
+// looks up what they weigh.
+func signInDemo(ctx context.Context, h *house, cloud *fakecloud.Cloud, name string) (scale, error) {
+	s, err := h.beginSignIn(ctx, name)
+	if err != nil {
+		return scale{}, err
+	}
+	back, err := cloud.Consent(ctx, s.url, fakecloud.Answer{Person: name})
+	if err != nil {
+		return scale{}, fmt.Errorf("sign in at the fake cloud: %w", err)
+	}
+	callback, err := fitbit.ParseCallback(back.String())
+	if err != nil {
+		return scale{}, err
+	}
+	account, _, err := h.finishSignIn(ctx, s, callback, false)
+	if err != nil {
+		return scale{}, err
+	}
+	source, err := h.source(account.Backend, account.UID)
+	if err != nil {
+		return scale{}, err
+	}
+	weight, err := source.LatestWeight(ctx)
+	if err != nil {
+		return scale{}, err
+	}
+	fats, err := source.BodyFats(ctx, fitbit.Window{From: weight.Time.AddDate(0, -1, 0)})
+	if err != nil || len(fats) == 0 {
+		return scale{}, errors.Join(errors.New("the fake cloud has no body fat"), err)
+	}
+	return scale{name: name, kg: weight.Kilograms, fat: fats[len(fats)-1].Percent}, nil
+}
+
+// weigh lets one resident after the other step on the scale.
+func weigh(ctx context.Context, cloud *fakecloud.Cloud, scales []scale, every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for n := 0; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		s := scales[n%len(scales)]
+		wobble := math.Sin(float64(n) * 1.7)
+		kg, fat := s.kg+0.4*wobble, s.fat+0.3*wobble
+		cloud.Person(s.name).WeighIn(time.Now(), math.Round(kg*100)/100, math.Round(fat*10)/10)
+	}
+}
+
+// introduce says what is going on and how to look at it.
+func (a *app) introduce(c config, b *broker, names []string, f demoFlags) error {
+	return a.printf(`A household of %d lives in a fake cloud; somebody steps on the scale every %s.
+Everything is published to %s. Watch it with:
+
+  %s
+
+`, len(names), f.every, redactURL(b.url), subscribeCommand(b.url, c))
+}
+
+// subscribeCommand shows all that is published, on a terminal.
+func subscribeCommand(address string, c config) string {
+	command := "mosquitto_sub -v"
+	if u, err := url.Parse(address); err == nil {
+		command += " -h " + u.Hostname()
+		if u.Port() != "" {
+			command += " -p " + u.Port()
+		}
+	}
+	if c.MQTT.URL == "" && c.MQTT.Embedded.Username != "" || c.MQTT.URL != "" && c.MQTT.Username != "" {
+		command += " -u USER -P PASSWORD"
+	}
+	return command + " -t '" + c.MQTT.TopicPrefix + "/#' -t '" + c.HomeAssistant.Prefix + "/#'"
+}
+
+// narrate tells of an event as it happens.
+func (a *app) narrate(e bridge.Event) {
+	text := fmt.Sprintf("%s  %s weighed in: %.2f kg", e.MeasuredAt, e.Account, e.WeightKg)
+	if e.BodyFatPct != nil {
+		text += fmt.Sprintf(", %.1f %% body fat", *e.BodyFatPct)
+	}
+	if e.DeltaKg != nil {
+		text += fmt.Sprintf(" (%+.2f kg)", *e.DeltaKg)
+	}
+	_ = a.printf("%s\n", text) // a closed terminal does not stop the bridge
+}

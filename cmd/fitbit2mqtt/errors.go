@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge"
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/mqtt"
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
+	"github.com/fitbit2mqtt/fitbit2mqtt/internal/sqlite"
+	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore"
+)
+
+// The exit codes.
+const (
+	exitOK         = 0 // done, or stopped by a signal
+	exitUnexpected = 1
+	exitUsage      = 2
+	exitConfig     = 3
+	exitStorage    = 4
+	exitCloud      = 5 // sign-in, permission, set-up, retired
+	exitAway       = 6 // cloud unreachable or rate-limited
+	exitBroker     = 7
+)
+
+// exitCode is the one table from errors to exit codes.
+func exitCode(err error) int {
+	h, isHinted := errors.AsType[*hinted](err)
+	_, isUsage := errors.AsType[*usageError](err)
+	_, isConfig := errors.AsType[*configError](err)
+	switch {
+	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, errStopped):
+		return exitOK
+	case isHinted:
+		return h.code
+	case isUsage, strings.HasPrefix(err.Error(), "unknown command"): // cobra has no type for it
+		return exitUsage
+	case isConfig:
+		return exitConfig
+	case errors.Is(err, bridge.ErrBrokerAway):
+		return exitBroker
+	case errors.Is(err, sqlite.ErrStorage), errors.Is(err, tokenstore.ErrStorage), errors.Is(err, fitbit.ErrStorage):
+		return exitStorage
+	case errors.Is(err, fitbit.ErrReauthRequired), errors.Is(err, fitbit.ErrPermission),
+		errors.Is(err, fitbit.ErrSetup), errors.Is(err, fitbit.ErrRetired):
+		return exitCloud
+	case errors.Is(err, fitbit.ErrUnavailable):
+		return exitAway
+	}
+	return exitUnexpected
+}
+
+// report writes one line that says what is wrong and one that says what to do,
+// and returns the exit code.
+func report(w io.Writer, err error) int {
+	code := exitCode(err)
+	if code == exitOK {
+		return code
+	}
+	_, _ = fmt.Fprintf(w, "Error: %s\n", strings.TrimRight(err.Error(), "\n"))
+	if h := advice(err, code); h != "" {
+		_, _ = fmt.Fprintf(w, "Try: %s\n", h)
+	}
+	return code
+}
+
+// advice finds the hint that comes with an error.
+func advice(err error, code int) string {
+	if h, ok := errors.AsType[*hinted](err); ok {
+		return h.hint
+	}
+	if e, ok := errors.AsType[*usageError](err); ok {
+		return e.command + " --help"
+	}
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		return e.Hint
+	}
+	if e, ok := errors.AsType[*mqtt.ConnectError](err); ok && e.Hint != "" {
+		return e.Hint
+	}
+	if h := fitbit.Hint(err); h != "" {
+		return h
+	}
+	switch code {
+	case exitUsage:
+		return "fitbit2mqtt --help"
+	case exitConfig:
+		return "mend these keys in the file or the environment; config.yaml.example explains each"
+	case exitStorage:
+		return "check the data folder and the disk"
+	case exitAway:
+		return "wait a moment, then try again"
+	case exitBroker:
+		return "check mqtt.url and whether the broker runs"
+	}
+	return "report this line, if it comes again"
+}

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+func (r *reader) problem(key, format string, args ...any) {
+	r.problems = append(r.problems, key+": "+fmt.Sprintf(format, args...))
+}
+
+func (r *reader) str(key, otherwise string) string {
+	s := r.text(key, otherwise)
+	r.public[key] = s
+	return s
+}
+
+func (r *reader) text(key, otherwise string) string {
+	switch v := r.value(key, otherwise).(type) {
+	case string:
+		return v
+	case int, int64, float64, bool:
+		return fmt.Sprint(v)
+	default:
+		r.problem(key, "must be a text")
+		return otherwise
+	}
+}
+
+// secret reads a key or the file named by its _file twin.
+func (r *reader) secret(key string) string {
+	direct, file := r.text(key, ""), r.text(key+"_file", "")
+	r.public[key+"_file"] = file
+	switch {
+	case file == "":
+		return direct
+	case direct != "":
+		r.problem(key, "set either this or %s_file, not both", key)
+		return ""
+	}
+	b, err := os.ReadFile(expandHome(file))
+	if err != nil {
+		r.problem(key+"_file", "%v", err)
+		return ""
+	}
+	s := strings.TrimRight(string(b), "\r\n")
+	if s == "" {
+		r.problem(key+"_file", "%s is empty", file)
+	}
+	return s
+}
+
+func (r *reader) duration(key string, otherwise, least time.Duration) time.Duration {
+	s := r.text(key, otherwise.String())
+	d, err := time.ParseDuration(s)
+	switch {
+	case err != nil:
+		r.problem(key, "%q is not a time span; write it as %s", s, short(otherwise))
+		d = otherwise
+	case d < least || d > 24*time.Hour:
+		r.problem(key, "%s is out of range; use %s to 24h", s, short(least))
+		d = otherwise
+	}
+	r.public[key] = short(d)
+	return d
+}
+
+// short writes 1h0m0s as 1h.
+func short(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+func (r *reader) choice(key, otherwise string, choices ...string) string {
+	s := r.str(key, otherwise)
+	if !slices.Contains(choices, s) {
+		r.problem(key, "%q is not known; use %s", s, strings.Join(choices, ", "))
+	}
+	return s
+}
+
+func (r *reader) flag(key string) bool {
+	s := r.text(key, "false")
+	r.public[key] = s == "true"
+	if s != "true" && s != "false" {
+		r.problem(key, "%q is neither true nor false", s)
+	}
+	return s == "true"
+}
+
+func (r *reader) list(key string) []string {
+	list := []string{}
+	switch v := r.value(key, []any{}).(type) {
+	case string:
+		for s := range strings.SplitSeq(v, ",") {
+			if s = strings.TrimSpace(s); s != "" {
+				list = append(list, s)
+			}
+		}
+	case []any:
+		for _, e := range v {
+			list = append(list, fmt.Sprint(e))
+		}
+	default:
+		r.problem(key, "must be a list")
+	}
+	r.public[key] = list
+	return list
+}
+
+// topic checks a topic or a part of one.
+func (r *reader) topic(key, otherwise string) string {
+	s := r.str(key, otherwise)
+	if s == "" || strings.ContainsAny(s, "+#\x00 ") || strings.HasPrefix(s, "/") || strings.HasSuffix(s, "/") || len(s) > 128 {
+		r.problem(key, "%q cannot be part of a topic; use letters, digits, _ - and / within, such as %s", s, otherwise)
+	}
+	return s
+}
+
+// web checks an address; plain http is for this machine only, because tokens and
+// codes travel along.
+func (r *reader) web(key, otherwise string) string {
+	s := r.str(key, otherwise)
+	if s == "" {
+		return ""
+	}
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
+		r.problem(key, "%q is not an address; write it as https://example.org", s)
+	case u.User != nil || u.Fragment != "":
+		r.problem(key, "must not contain a user name, password or fragment")
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		r.problem(key, "%q is not encrypted; use https, or http on this machine only", s)
+	}
+	return strings.TrimSuffix(s, "/")
+}
+
+// listen checks host:port and reports whether it is reachable from this machine only.
+func (r *reader) listen(key, otherwise string) (address string, private bool) {
+	s := r.str(key, otherwise)
+	host, port, err := net.SplitHostPort(s)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port) //nolint:noctx // a number or a name from a local table
+	}
+	if err != nil {
+		r.problem(key, "%q is not host:port; write it as %s", s, otherwise)
+		return s, true
+	}
+	return s, loopback(host)
+}
+
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// refuseUnknown names every key nobody asked for.
+func (r *reader) refuseUnknown() {
+	known := slices.Collect(maps.Keys(r.used))
+	for _, key := range r.v.AllKeys() {
+		if !r.used[key] {
+			r.problem(key, "unknown key%s", suggestion(key, known))
+		}
+	}
+	names := map[string]bool{"CONFIG": true}
+	for _, key := range known {
+		names[strings.ToUpper(strings.ReplaceAll(key, ".", "_"))] = true
+	}
+	for _, e := range os.Environ() {
+		name, _, _ := strings.Cut(e, "=")
+		if key, ours := strings.CutPrefix(name, envPrefix); ours && !names[key] {
+			r.problem(name, "unknown variable")
+		}
+	}
+}
+
+// suggestion finds the known key with the same last part.
+func suggestion(key string, known []string) string {
+	last := key[strings.LastIndex(key, ".")+1:]
+	slices.Sort(known)
+	for _, k := range known {
+		if k[strings.LastIndex(k, ".")+1:] == last {
+			return "; did you mean " + k + "?"
+		}
+	}
+	return ""
+}

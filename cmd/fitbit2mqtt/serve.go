@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge"
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/history"
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/mqtt"
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/googlehealth"
+	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore"
+)
+
+// backend is one cloud: a row of the table in backends.
+type backend struct {
+	settings   cloudConfig
+	authorizer fitbit.Authorizer
+	source     func(fitbit.Tokens) fitbit.Source
+	scopes     []string
+}
+
+// defaultBackend is where new people sign in.
+const defaultBackend = "google"
+
+// backends is the table of clouds.
+func backends(c config, client *http.Client) map[string]backend {
+	app := googlehealth.App{
+		ClientID: c.Google.ClientID, ClientSecret: c.Google.ClientSecret, HTTP: client,
+		AuthURL: c.Google.AuthURL, TokenURL: c.Google.TokenURL, RevokeURL: c.Google.RevokeURL,
+	}
+	return map[string]backend{
+		"google": {
+			settings: c.Google, authorizer: app, scopes: googlehealth.Scopes(),
+			source: func(t fitbit.Tokens) fitbit.Source {
+				return googlehealth.New(googlehealth.Options{Endpoint: c.Google.Endpoint, Tokens: t, HTTP: client})
+			},
+		},
+	}
+}
+
+// house is everything that is open while a command runs.
+type house struct {
+	config   config
+	log      *slog.Logger
+	tokens   *tokenstore.Store
+	history  *history.Store
+	backends map[string]backend
+}
+
+// open opens the databases. Close them with close.
+func (a *app) open(ctx context.Context, c config) (*house, error) {
+	h := &house{config: c, log: a.logger(c.Log), backends: backends(c, googlehealth.NewHTTPClient())}
+	var err error
+	h.tokens, err = tokenstore.Open(ctx, tokenstore.Options{
+		Path: filepath.Join(c.DataDir, "tokens.db"), Key: []byte(c.StoreKey), Log: h.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	h.history, err = history.Open(ctx, history.Options{Path: filepath.Join(c.DataDir, "history.db"), Log: h.log})
+	if err != nil {
+		return nil, errors.Join(err, h.tokens.Close())
+	}
+	return h, nil
+}
+
+func (h *house) close() error { return errors.Join(h.tokens.Close(), h.history.Close()) }
+
+// source returns an account's data.
+func (h *house) source(name, uid string) (fitbit.Source, error) {
+	b, ok := h.backends[name]
+	if !ok {
+		return nil, fmt.Errorf("this version knows no cloud called %q", name)
+	}
+	return b.source(h.tokens.Tokens(uid, b.authorizer.Refresh)), nil
+}
+
+// people shows the token store to the bridge.
+type people struct{ *house }
+
+var _ bridge.People = people{}
+
+func (p people) Version(ctx context.Context) (int64, error) { return p.tokens.Version(ctx) }
+
+func (p people) Source(a bridge.Account) (fitbit.Source, error) { return p.source(a.Backend, a.UID) }
+
+func (p people) Accounts(ctx context.Context) ([]bridge.Account, error) {
+	stored, err := p.tokens.Accounts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]bridge.Account, len(stored))
+	for i, s := range stored {
+		list[i] = bridge.Account{
+			Name: s.Name, UID: s.UID, Backend: s.Backend, Generation: s.Generation,
+			SignedIn: s.SignedIn, SignInExpires: s.SignInExpires,
+		}
+	}
+	return list, nil
+}
+
+// broker is the connection to the house's broker, and the broker itself where
+// the house has none.
+type broker struct {
+	client   *mqtt.Client
+	embedded *mqtt.Embedded
+	url      string
+}
+
+// dial prepares the connection between a bridge and the broker.
+func (h *house) dial(b *bridge.Bridge) (*broker, error) {
+	c := h.config.MQTT
+	o := mqtt.Options{
+		URL: c.URL, Username: c.Username, Password: c.Password, ClientID: c.ClientID,
+		TLS: mqtt.TLS{
+			CAFile: c.TLS.CAFile, CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile,
+			ServerName: c.TLS.ServerName, Insecure: c.TLS.Insecure,
+		},
+		Will: b.Will(), Subscribe: b.Subscriptions(), OnConnect: b.Connected, OnMessage: b.Received, Log: h.log,
+	}
+	var own *mqtt.Embedded
+	if c.URL == "" {
+		var err error
+		own, err = mqtt.StartEmbedded(mqtt.EmbeddedOptions{
+			Listen: c.Embedded.Listen, Username: c.Embedded.Username, Password: c.Embedded.Password, Log: h.log,
+		})
+		if err != nil {
+			return nil, fail(exitBroker, "stop what listens there, set mqtt.embedded.listen to another port, or mqtt.url to your broker", "%w", err)
+		}
+		o.URL, o.Username, o.Password = own.URL(), c.Embedded.Username, c.Embedded.Password
+	}
+	client, err := mqtt.New(o)
+	if err != nil {
+		if own != nil {
+			err = errors.Join(err, own.Close())
+		}
+		return nil, &configError{problems: lines("mqtt.", err)}
+	}
+	return &broker{client: client, embedded: own, url: o.URL}, nil
+}
+
+func (b *broker) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	b.client.Close(ctx)
+	if b.embedded != nil {
+		return b.embedded.Close()
+	}
+	return nil
+}
+
+// serveOptions are what demo does differently from run.
+type serveOptions struct {
+	onEvent func(bridge.Event)
+	ready   func(broker *broker) error // before the bridge starts; may be nil
+}
+
+// serve runs the bridge until ctx ends.
+func (h *house) serve(ctx context.Context, o serveOptions) (err error) {
+	public, err := json.Marshal(h.config.public)
+	if err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
+	b := bridge.New(bridge.Options{
+		People: people{h}, Memory: h.history,
+		Prefix: h.config.MQTT.TopicPrefix, Discovery: h.config.HomeAssistant.Discovery,
+		HassPrefix: h.config.HomeAssistant.Prefix, StatusTopic: h.config.HomeAssistant.StatusTopic,
+		PanelURL: h.config.Web.BaseURL, Poll: bridge.Intervals(h.config.Poll),
+		Version: buildVersion().Version, Config: public, Log: h.log, OnEvent: o.onEvent,
+	})
+	broker, err := h.dial(b)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, broker.close()) }()
+	broker.client.Start()
+	if o.ready != nil {
+		if err := o.ready(broker); err != nil {
+			return err
+		}
+	}
+	return b.Run(ctx, broker.client)
+}
+
+// lines turns joined errors into one problem each.
+func lines(prefix string, err error) []string {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []string{prefix + err.Error()}
+	}
+	var list []string
+	for _, e := range joined.Unwrap() {
+		list = append(list, lines(prefix, e)...)
+	}
+	return list
+}

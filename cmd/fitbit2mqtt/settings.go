@@ -1,0 +1,116 @@
+package main
+
+import (
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/hass"
+)
+
+const (
+	defaultDataDir  = "~/.local/share/fitbit2mqtt"
+	defaultRedirect = "http://localhost:8099/oauth/callback"
+	quickestPoll    = time.Second
+)
+
+// read asks for every key there is, in the order of config.yaml.example.
+func (r *reader) read() config {
+	c := config{DataDir: expandHome(r.str("data_dir", defaultDataDir))}
+	if c.DataDir == "" {
+		r.problem("data_dir", "must name a folder")
+	}
+	c.MQTT = r.mqtt()
+	c.HomeAssistant = hassConfig{
+		Discovery: hass.Mode(r.choice("homeassistant.discovery", string(hass.ModeDevice), string(hass.ModeDevice), string(hass.ModeEntity), string(hass.ModeOff))),
+		Prefix:    r.topic("homeassistant.prefix", "homeassistant"),
+	}
+	c.HomeAssistant.StatusTopic = r.topic("homeassistant.status_topic", "homeassistant/status")
+	c.Google = r.cloud("google")
+	c.Fitbit = r.cloud("fitbit")
+	c.Poll = pollConfig{
+		Body:    r.duration("poll.body", time.Minute, quickestPoll),
+		Heart:   r.duration("poll.heart", 15*time.Minute, quickestPoll),
+		Devices: r.duration("poll.devices", time.Hour, quickestPoll),
+	}
+	c.Web = r.panel()
+	c.StoreKey = r.secret("store.key")
+	c.Log = logConfig{
+		Level:  r.choice("log.level", "info", "debug", "info", "warn", "error"),
+		Format: r.choice("log.format", "text", "text", "json"),
+	}
+	return c
+}
+
+func (r *reader) mqtt() mqttConfig {
+	c := mqttConfig{
+		URL: r.text("mqtt.url", ""), Username: r.str("mqtt.username", ""), Password: r.secret("mqtt.password"),
+		ClientID: r.str("mqtt.client_id", ""), TopicPrefix: r.topic("mqtt.topic_prefix", "fitbit2mqtt"),
+		TLS: tlsConfig{
+			CAFile: r.str("mqtt.tls.ca_file", ""), CertFile: r.str("mqtt.tls.cert_file", ""), KeyFile: r.str("mqtt.tls.key_file", ""),
+			ServerName: r.str("mqtt.tls.server_name", ""), Insecure: r.flag("mqtt.tls.insecure"),
+		},
+	}
+	r.public["mqtt.url"] = redactURL(c.URL)
+	listen, private := r.listen("mqtt.embedded.listen", "127.0.0.1:1883")
+	c.Embedded = embeddedConfig{Listen: listen, Username: r.str("mqtt.embedded.username", ""), Password: r.secret("mqtt.embedded.password")}
+	if !private && c.URL == "" && (c.Embedded.Username == "" || c.Embedded.Password == "") {
+		r.problem("mqtt.embedded.listen", "%s can be reached by others; set mqtt.embedded.username and mqtt.embedded.password, or listen on 127.0.0.1", listen)
+	}
+	return c
+}
+
+// cloud reads one cloud's keys. An endpoint of one's own brings its sign-in server
+// along, under the paths that Google uses.
+func (r *reader) cloud(name string) cloudConfig {
+	c := cloudConfig{
+		ClientID: r.str(name+".client_id", ""), ClientSecret: r.secret(name + ".client_secret"),
+		RedirectURL: r.redirect(name+".redirect_url", defaultRedirect), Endpoint: r.web(name+".endpoint", ""),
+		AuthURL: r.web(name+".auth_url", ""), TokenURL: r.web(name+".token_url", ""), RevokeURL: r.web(name+".revoke_url", ""),
+	}
+	if c.Endpoint != "" {
+		for target, path := range map[*string]string{&c.AuthURL: "/o/oauth2/v2/auth", &c.TokenURL: "/token", &c.RevokeURL: "/revoke"} {
+			if *target == "" {
+				*target = c.Endpoint + path
+			}
+		}
+	}
+	return c
+}
+
+// redirect is compared letter by letter by the cloud: it is checked, never changed.
+func (r *reader) redirect(key, otherwise string) string {
+	s := r.text(key, otherwise)
+	r.web(key, otherwise)
+	return s
+}
+
+func (r *reader) panel() webConfig {
+	listen, private := r.listen("web.listen", "127.0.0.1:8099")
+	c := webConfig{
+		Listen: listen, BaseURL: r.web("web.base_url", ""), Password: r.secret("web.password"), TrustedProxies: r.list("web.trusted_proxies"),
+	}
+	for _, p := range c.TrustedProxies {
+		if _, err := netip.ParsePrefix(p); err == nil {
+			continue
+		}
+		if _, err := netip.ParseAddr(p); err != nil {
+			r.problem("web.trusted_proxies", "%q is no IP address or network", p)
+		}
+	}
+	if !private && c.Password == "" && len(c.TrustedProxies) == 0 {
+		r.problem("web.listen", "%s can be reached by others; set web.password, or listen on 127.0.0.1", listen)
+	}
+	return c
+}
+
+// redactURL is an address without its password.
+func redactURL(s string) string {
+	if u, err := url.Parse(s); err == nil {
+		u.User = nil
+		return u.String()
+	}
+	_, after, _ := strings.Cut(s, "@")
+	return after
+}
