@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/viper"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/hass"
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/mqtt"
 )
 
 const envPrefix = "FITBIT2MQTT_"
@@ -113,6 +114,9 @@ func (a *app) loadConfig() (config, error) {
 	}
 	r.file(a.flags.file)
 	c := r.read()
+	if _, err := mqtt.New(c.MQTT.options()); err != nil { // only looks at them
+		r.problems = append(r.problems, lines("mqtt.", err)...)
+	}
 	r.refuseUnknown()
 	if len(r.problems) > 0 {
 		slices.Sort(r.problems)
@@ -160,6 +164,12 @@ func (r *reader) file(name string) {
 
 func (r *reader) value(key string, otherwise any) any {
 	r.used[key] = true
+	for i := range len(key) {
+		// "mqtt: broker" where keys should be hides all keys below it.
+		if key[i] == '.' && r.v.InConfig(key[:i]) && len(r.v.GetStringMap(key[:i])) == 0 {
+			return otherwise
+		}
+	}
 	r.v.SetDefault(key, otherwise)
 	return r.v.Get(key)
 }

@@ -10,11 +10,13 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge"
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/mqtt"
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/fakecloud"
 )
@@ -136,6 +138,9 @@ func (a *app) demoConfig(ctx context.Context, f demoFlags) (config, error) {
 	}
 	c.DataDir, c.StoreKey = f.data, ""
 	c.MQTT.URL = f.broker
+	if _, err := mqtt.New(c.MQTT.options()); err != nil {
+		return c, &usageError{command: "fitbit2mqtt demo", err: fmt.Errorf("--broker: %s", strings.Join(lines("", err), "; "))}
+	}
 	if f.broker == "" {
 		c.MQTT.Embedded.Listen = freeUnless(ctx, c.MQTT.Embedded.Listen)
 	}

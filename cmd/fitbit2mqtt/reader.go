@@ -173,7 +173,7 @@ func (r *reader) refuseUnknown() {
 	known := slices.Collect(maps.Keys(r.used))
 	for _, key := range r.v.AllKeys() {
 		if !r.used[key] {
-			r.problem(key, "unknown key%s", suggestion(key, known))
+			r.problem(key, "%s", suggestion(key, known))
 		}
 	}
 	names := map[string]bool{"CONFIG": true}
@@ -188,14 +188,19 @@ func (r *reader) refuseUnknown() {
 	}
 }
 
-// suggestion finds the known key with the same last part.
+// suggestion says what may have been meant by an unknown key.
 func suggestion(key string, known []string) string {
-	last := key[strings.LastIndex(key, ".")+1:]
 	slices.Sort(known)
 	for _, k := range known {
-		if k[strings.LastIndex(k, ".")+1:] == last {
-			return "; did you mean " + k + "?"
+		if strings.HasPrefix(k, key+".") {
+			return "must hold keys, such as " + k
 		}
 	}
-	return ""
+	last := key[strings.LastIndex(key, ".")+1:]
+	for _, k := range known {
+		if k[strings.LastIndex(k, ".")+1:] == last {
+			return "unknown key; did you mean " + k + "?"
+		}
+	}
+	return "unknown key"
 }

@@ -114,17 +114,26 @@ type broker struct {
 	url      string
 }
 
-// dial prepares the connection between a bridge and the broker.
-func (h *house) dial(b *bridge.Bridge) (*broker, error) {
-	c := h.config.MQTT
+// options are the part of a connection that is configured.
+func (c mqttConfig) options() mqtt.Options {
 	o := mqtt.Options{
 		URL: c.URL, Username: c.Username, Password: c.Password, ClientID: c.ClientID,
 		TLS: mqtt.TLS{
 			CAFile: c.TLS.CAFile, CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile,
 			ServerName: c.TLS.ServerName, Insecure: c.TLS.Insecure,
 		},
-		Will: b.Will(), Subscribe: b.Subscriptions(), OnConnect: b.Connected, OnMessage: b.Received, Log: h.log,
 	}
+	if c.URL == "" {
+		o.URL, o.Username, o.Password = "mqtt://"+c.Embedded.Listen, c.Embedded.Username, c.Embedded.Password
+	}
+	return o
+}
+
+// dial prepares the connection between a bridge and the broker.
+func (h *house) dial(b *bridge.Bridge) (*broker, error) {
+	c := h.config.MQTT
+	o := c.options()
+	o.Will, o.Subscribe, o.OnConnect, o.OnMessage, o.Log = b.Will(), b.Subscriptions(), b.Connected, b.Received, h.log
 	var own *mqtt.Embedded
 	if c.URL == "" {
 		var err error
@@ -134,14 +143,14 @@ func (h *house) dial(b *bridge.Bridge) (*broker, error) {
 		if err != nil {
 			return nil, fail(exitBroker, "stop what listens there, set mqtt.embedded.listen to another port, or mqtt.url to your broker", "%w", err)
 		}
-		o.URL, o.Username, o.Password = own.URL(), c.Embedded.Username, c.Embedded.Password
+		o.URL = own.URL()
 	}
 	client, err := mqtt.New(o)
 	if err != nil {
 		if own != nil {
 			err = errors.Join(err, own.Close())
 		}
-		return nil, &configError{problems: lines("mqtt.", err)}
+		return nil, err
 	}
 	return &broker{client: client, embedded: own, url: o.URL}, nil
 }
