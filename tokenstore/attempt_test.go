@@ -1,0 +1,81 @@
+package tokenstore_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
+	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore"
+)
+
+func attempt(state string) tokenstore.Attempt {
+	return tokenstore.Attempt{
+		Attempt: fitbit.Attempt{State: state, Verifier: secret + "verifier", RedirectURL: "http://127.0.0.1:8080/"},
+		Name:    "anna", Backend: "google",
+	}
+}
+
+func TestAnAttemptIsTakenOnce(t *testing.T) {
+	for name, key := range map[string][]byte{"plain": nil, "sealed": []byte(secret + "key")} {
+		t.Run(name, func(t *testing.T) {
+			path := storePath(t)
+			s := open(t, tokenstore.Options{Path: path, Key: key})
+			if err := s.BeginSignIn(t.Context(), attempt("a")); err != nil {
+				t.Fatal(err)
+			}
+			other := open(t, tokenstore.Options{Path: path, Key: key}) // the callback may reach another process
+			got, err := other.TakeSignIn(t.Context(), "a")
+			if err != nil || got != attempt("a") {
+				t.Errorf("got another attempt: %v", err)
+			}
+			for _, state := range []string{"a", "never begun", ""} {
+				_, err = s.TakeSignIn(t.Context(), state)
+				wantErr(t, err, tokenstore.ErrNoAttempt)
+			}
+		})
+	}
+}
+
+func TestAnAttemptExpires(t *testing.T) {
+	now := time.Now().Truncate(time.Millisecond) // as times are stored
+	s := open(t, tokenstore.Options{Now: func() time.Time { return now }})
+	for _, state := range []string{"a", "b", "c"} {
+		if err := s.BeginSignIn(t.Context(), attempt(state)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now = now.Add(tokenstore.AttemptLife)
+	if _, err := s.TakeSignIn(t.Context(), "a"); err != nil {
+		t.Errorf("after ten minutes: %v", err)
+	}
+	now = now.Add(time.Second)
+	_, err := s.TakeSignIn(t.Context(), "b")
+	wantErr(t, err, tokenstore.ErrNoAttempt)
+	if err := s.BeginSignIn(t.Context(), attempt("d")); err != nil {
+		t.Fatal(err)
+	}
+	var left int
+	if err := s.DB().QueryRowContext(t.Context(), "SELECT count(*) FROM attempts").Scan(&left); err != nil || left != 1 {
+		t.Errorf("%d attempts are kept (%v), want only the new one", left, err)
+	}
+}
+
+func TestAnAttemptNeedsAnAllowedName(t *testing.T) {
+	a := attempt("a")
+	a.Name = "bridge"
+	if err := open(t, tokenstore.Options{}).BeginSignIn(t.Context(), a); err == nil {
+		t.Error("accepted")
+	}
+}
+
+func TestAnAttemptDoesNotPrintItsVerifier(t *testing.T) {
+	l := newLogs(t)
+	logger(l).Info("attempt", "attempt", attempt("a"))
+	for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
+		if text := fmt.Sprintf(format, attempt("a")); strings.Contains(text, secret) {
+			t.Errorf("%s prints %s", format, text)
+		}
+	}
+}

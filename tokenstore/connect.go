@@ -1,0 +1,159 @@
+package tokenstore
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
+)
+
+// SignIn is a sign-in that has succeeded.
+type SignIn struct {
+	Name    string
+	Backend string
+	User    string // the cloud identity, from [fitbit.Identity]
+	// Grant may lack a refresh token, or the scopes, only if the same person
+	// signed in before: then the saved ones stay.
+	Grant fitbit.Grant
+	// Move confirms that the account now belongs to another cloud identity.
+	Move bool
+}
+
+// Connect stores a sign-in as a new account, or into the existing one of that
+// name, which keeps its UID.
+//
+// Errors: those of [fitbit.CheckName]; ErrOtherIdentity if the name belongs to
+// another identity and Move is not set; ErrIdentityTaken, with the other name;
+// [fitbit.ErrReauthRequired] if there is no refresh token; ErrStorage; ctx's own.
+func (s *Store) Connect(ctx context.Context, in SignIn) (Account, error) {
+	if err := fitbit.CheckName(in.Name); err != nil {
+		return Account{}, err
+	}
+	if in.Backend == "" || in.User == "" || in.Grant.AccessToken == "" {
+		return Account{}, errors.New("a sign-in needs a backend, a user and an access token")
+	}
+	var a Account
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		old, err := admit(ctx, tx, in)
+		if err != nil {
+			return err
+		}
+		same := old.Backend == in.Backend && old.User == in.User
+		if in.Grant.RefreshToken == "" && !same {
+			return &fitbit.CloudError{
+				Kind: fitbit.ErrReauthRequired, Detail: "the cloud sent no refresh token",
+				Hint: "Remove this program's access in the settings of the cloud account, then sign in again.",
+			}
+		}
+		if old.UID == "" {
+			err = s.insert(ctx, tx, in)
+		} else {
+			err = s.replace(ctx, tx, old.UID, in, same)
+		}
+		if err != nil {
+			return err
+		}
+		if a, err = findAccount(ctx, tx, "name = ?", in.Name); err != nil {
+			return err
+		}
+		return changed(ctx, tx)
+	})
+	if err != nil {
+		return Account{}, err
+	}
+	return a, nil
+}
+
+// admit returns the existing account of that name, if any, provided that the
+// sign-in may go there.
+func admit(ctx context.Context, tx *sql.Tx, in SignIn) (Account, error) {
+	holder, err := findAccount(ctx, tx, "backend = ? AND user = ?", in.Backend, in.User)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return Account{}, err
+	}
+	if err == nil && holder.Name != in.Name {
+		return Account{}, fmt.Errorf("%w: %s", ErrIdentityTaken, holder.Name)
+	}
+	old, err := findAccount(ctx, tx, "name = ?", in.Name)
+	if errors.Is(err, ErrNotFound) {
+		return Account{}, nil
+	}
+	if err == nil && !in.Move && (old.Backend != in.Backend || old.User != in.User) {
+		return Account{}, fmt.Errorf("%w: %s", ErrOtherIdentity, in.Name)
+	}
+	return old, err
+}
+
+// insert starts the revisions somewhere else for every account, so that a renewal
+// which outlives its account is not saved into the next one of the same UID.
+func (s *Store) insert(ctx context.Context, tx *sql.Tx, in SignIn) error {
+	uid, err := freeUID(ctx, tx, in.Backend, in.User)
+	if err != nil {
+		return err
+	}
+	g := in.Grant
+	_, err = tx.ExecContext(ctx, `INSERT INTO accounts (uid, name, backend, user, scopes, access_token, refresh_token,
+			expiry, sign_in_expires, signed_in, generation, revision, created_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 1, random() >> 2, ?)`,
+		uid, in.Name, in.Backend, in.User, strings.Join(g.Scopes, " "),
+		s.box.seal(place{uid, "access_token"}, g.AccessToken), s.box.seal(place{uid, "refresh_token"}, g.RefreshToken),
+		millis(g.Expiry), millis(g.SignInExpires), millis(s.now()))
+	if err != nil {
+		return fmt.Errorf("add account: %w", err)
+	}
+	return nil
+}
+
+// replace ends whatever renewal is under way: its reply belongs to the old grant.
+func (s *Store) replace(ctx context.Context, tx *sql.Tx, uid string, in SignIn, same bool) error {
+	g := in.Grant
+	if !same && g.Scopes == nil {
+		g.Scopes = []string{}
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE accounts SET backend = ?, user = ?, scopes = coalesce(?, scopes), access_token = ?,
+			refresh_token = coalesce(?, refresh_token), expiry = ?, sign_in_expires = ?, signed_in = 1,
+			generation = generation + 1, revision = revision + 1, claimed_by = '', claimed_at = 0, unanswered_at = 0
+		WHERE uid = ?`,
+		in.Backend, in.User, scopesOrKeep(g), s.box.seal(place{uid, "access_token"}, g.AccessToken),
+		s.refreshTokenOrKeep(uid, g), millis(g.Expiry), millis(g.SignInExpires), uid)
+	if err != nil {
+		return fmt.Errorf("replace sign-in: %w", err)
+	}
+	return nil
+}
+
+// scopesOrKeep is NULL where the cloud did not say.
+func scopesOrKeep(g fitbit.Grant) sql.NullString {
+	return sql.NullString{String: strings.Join(g.Scopes, " "), Valid: g.Scopes != nil}
+}
+
+// refreshTokenOrKeep is NULL where the cloud did not send a new one.
+func (s *Store) refreshTokenOrKeep(uid string, g fitbit.Grant) []byte {
+	if g.RefreshToken == "" {
+		return nil
+	}
+	return s.box.seal(place{uid, "refresh_token"}, g.RefreshToken)
+}
+
+// freeUID derives the UID from the identity. It can only be taken if the account
+// it was made for has moved to another identity since.
+func freeUID(ctx context.Context, tx *sql.Tx, backend, user string) (string, error) {
+	sum := sha256.Sum256([]byte("fitbit2mqtt:" + backend + ":" + user))
+	base := hex.EncodeToString(sum[:6])
+	uid := base
+	for n := 2; ; n++ {
+		_, err := findAccount(ctx, tx, "uid = ?", uid)
+		if errors.Is(err, ErrNotFound) {
+			return uid, nil
+		}
+		if err != nil {
+			return "", err
+		}
+		uid = fmt.Sprintf("%s-%d", base, n)
+	}
+}
