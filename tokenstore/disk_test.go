@@ -62,6 +62,13 @@ func (c child) diskFull() {
 			saved <- struct{}{}
 		}
 	})
+	awaitSaved := func() {
+		select {
+		case <-saved:
+		case <-time.After(10 * time.Second): // a child must not outlive a test that has given up
+			panic("not saved")
+		}
+	}
 	var cloud cloud
 	tokens := s.Tokens(c.uid, cloud.refresh)
 	ask := func(what string, get func() (string, error)) {
@@ -75,7 +82,7 @@ func (c child) diskFull() {
 	ask("full before the claim", get)
 	setDiskFull(false)
 	ask("space again", get)
-	<-saved
+	awaitSaved()
 
 	cloud.before = func(context.Context) { setDiskFull(true) }
 	cloud.err = fitbit.ErrUnavailable
@@ -87,12 +94,12 @@ func (c child) diskFull() {
 	ask("still full", get)
 	setDiskFull(false)
 	ask("space at last", get)
-	<-saved
+	awaitSaved()
 
 	s.SaveAgainAfter(time.Millisecond)
 	ask("full once more", func() (string, error) { return tokens.Renew(ctx, grant(3).AccessToken) })
 	setDiskFull(false)
-	<-saved // nobody asks for the token: the store does it by itself
+	awaitSaved() // nobody asks for the token: the store does it by itself
 	ask("saved by itself", get)
 
 	s.SaveAgainAfter(time.Hour)
@@ -121,7 +128,7 @@ func TestAFullDiskSpendsNothingAndLosesNothing(t *testing.T) {
 	path := storePath(t)
 	s := open(t, tokenstore.Options{Path: path})
 	a := connect(t, s, tokenstore.SignIn{Name: "anna", Grant: expired()})
-	out, err := command(t, "disk full", child{path: path, uid: a.UID}).CombinedOutput()
+	out, stderr, err := run(t, "disk full", child{path: path, uid: a.UID})
 	want := `full before the claim: full after 0 requests
 space again: access-2 after 1 requests
 full and no answer: full after 2 requests
@@ -136,8 +143,8 @@ full to the end: full after 6 requests
 closing: full after 6 requests
 closed without space: access-5 after 6 requests
 `
-	if err != nil || string(out) != want {
-		t.Errorf("child: %v\n%s\nwant\n%s", err, out, want)
+	if err != nil || out != want {
+		t.Errorf("child: %v\n%s%s\nwant\n%s", err, out, stderr, want)
 	}
 }
 
@@ -166,8 +173,8 @@ func TestAReadOnlyFolderSpendsNothing(t *testing.T) {
 		must(os.Chmod(name, mode))
 	}
 	t.Cleanup(func() { must(os.Chmod(folder, 0o755)) })
-	out, err := command(t, "read-only", child{path: path, uid: a.UID}).CombinedOutput()
-	if want := "valid: access-1\nstale: read-only\nrequests: 0\n"; err != nil || string(out) != want {
-		t.Errorf("child: %v\n%s\nwant\n%s", err, out, want)
+	out, stderr, err := run(t, "read-only", child{path: path, uid: a.UID})
+	if want := "valid: access-1\nstale: read-only\nrequests: 0\n"; err != nil || out != want {
+		t.Errorf("child: %v\n%s%s\nwant\n%s", err, out, stderr, want)
 	}
 }

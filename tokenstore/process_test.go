@@ -146,6 +146,17 @@ func command(t *testing.T, name string, c child) *exec.Cmd {
 	return cmd
 }
 
+// run runs a child to its end. What it says is on stdout: a coverage run
+// complains about its own files on stderr.
+func run(t *testing.T, name string, c child) (stdout, stderr string, err error) {
+	t.Helper()
+	cmd := command(t, name, c)
+	var out, problems strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &problems
+	err = cmd.Run()
+	return out.String(), problems.String(), err
+}
+
 func TestTwoProcessesMakeOneRefresh(t *testing.T) {
 	path := storePath(t)
 	s := open(t, tokenstore.Options{Path: path})
@@ -209,10 +220,10 @@ func TestAProcessKilledDuringARenewal(t *testing.T) {
 			s := open(t, tokenstore.Options{Path: path})
 			a := connect(t, s, tokenstore.SignIn{Name: "anna", Grant: expired()})
 			var cloud cloud
-			out, err := command(t, "die when "+c.point, child{path, a.UID, startCloud(t, &cloud)}).CombinedOutput()
+			_, stderr, err := run(t, "die when "+c.point, child{path, a.UID, startCloud(t, &cloud)})
 			var exit *exec.ExitError
 			if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
-				t.Fatalf("child: %v\n%s", err, out)
+				t.Fatalf("child: %v\n%s", err, stderr)
 			}
 			cloud.graceOver = c.graceOver
 

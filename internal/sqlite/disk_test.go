@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -76,9 +77,11 @@ func inChild(t *testing.T, child, path string, n int) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], path, strconv.Itoa(n))
 	cmd.Env = append(os.Environ(), childEnv+"="+child, "GORACE=atexit_sleep_ms=0") // else each child lingers for a second
-	out, err := cmd.CombinedOutput()
+	var stderr bytes.Buffer                                                        // apart: a coverage run complains about its own files there
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("child: %v\n%s", err, out)
+		t.Fatalf("child: %v\n%s%s", err, out, &stderr)
 	}
 	return strings.TrimSpace(string(out))
 }
