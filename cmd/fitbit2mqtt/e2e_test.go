@@ -168,7 +168,7 @@ func TestConnectByCallback(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.waitFor("Waiting for the browser")
-	res, err := http.Get(back.String()) //nolint:gosec,forbidigo // the test is the browser
+	res, err := http.Get(back.String()) //nolint:forbidigo // the test is the browser
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/mqtt"
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
 	"github.com/fitbit2mqtt/fitbit2mqtt/internal/sqlite"
-	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore"
 )
 
 // The exit codes.
@@ -42,7 +41,7 @@ func exitCode(err error) int {
 		return exitConfig
 	case errors.Is(err, bridge.ErrBrokerAway):
 		return exitBroker
-	case errors.Is(err, sqlite.ErrStorage), errors.Is(err, tokenstore.ErrStorage), errors.Is(err, fitbit.ErrStorage):
+	case errors.Is(err, fitbit.ErrStorage):
 		return exitStorage
 	case errors.Is(err, fitbit.ErrReauthRequired), errors.Is(err, fitbit.ErrPermission),
 		errors.Is(err, fitbit.ErrSetup), errors.Is(err, fitbit.ErrRetired):

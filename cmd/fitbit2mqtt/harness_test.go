@@ -3,12 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -43,19 +41,18 @@ const (
 
 // world is a fake cloud, a data folder and a configuration that knows both.
 type world struct {
-	t        *testing.T
+	t        testing.TB
 	cloud    *fakecloud.Cloud
 	server   *httptest.Server
 	dir      string
 	redirect string
-	app      *fakecloud.App
 }
 
 // newWorld starts a cloud with the given people in it.
-func newWorld(t *testing.T, people ...string) *world {
-	t.Helper()
-	redirect := "http://" + freeAddr(t) + "/oauth/callback"
-	w := &world{t: t, dir: filepath.Join(t.TempDir(), "data"), redirect: redirect}
+func newWorld(tb testing.TB, people ...string) *world {
+	tb.Helper()
+	redirect := "http://" + freeAddr(tb) + "/oauth/callback"
+	w := &world{t: tb, dir: filepath.Join(tb.TempDir(), "data"), redirect: redirect}
 	w.cloud = fakecloud.New(fakecloud.Options{
 		Apps:          []fakecloud.App{{ClientID: clientID, ClientSecret: clientSecret, RedirectURLs: []string{redirect}}},
 		UserPerMinute: -1,
@@ -64,21 +61,19 @@ func newWorld(t *testing.T, people ...string) *world {
 		w.cloud.AddPerson(fakecloud.PersonOptions{Name: name, HeightMetres: 1.7})
 	}
 	w.server = httptest.NewServer(w.cloud)
-	t.Cleanup(w.server.Close)
+	tb.Cleanup(w.server.Close)
 	return w
 }
 
-// config writes a configuration file and returns its path. Lines are added as "key: value"
-// in YAML at the top level.
-func (w *world) config(broker string, extra ...string) string {
+// config writes a configuration file and returns its path.
+func (w *world) config(broker string) string {
 	w.t.Helper()
 	yaml := fmt.Sprintf(`data_dir: %q
 mqtt: {url: %q, embedded: {listen: "127.0.0.1:0"}}
 google: {client_id: %s, client_secret: %s, redirect_url: %q, endpoint: %q}
 poll: {body: 1s, heart: 5s, devices: 5s}
 web: {listen: "127.0.0.1:0"}
-%s
-`, w.dir, broker, clientID, clientSecret, w.redirect, w.server.URL, strings.Join(extra, "\n"))
+`, w.dir, broker, clientID, clientSecret, w.redirect, w.server.URL)
 	path := filepath.Join(w.t.TempDir(), "config.yaml")
 	if err := os.WriteFile(path, []byte(yaml), 0o600); err != nil {
 		w.t.Fatal(err)
@@ -88,9 +83,9 @@ web: {listen: "127.0.0.1:0"}
 
 // connect signs a person in through the command, pasting the address the browser
 // ended up at.
-func (w *world) connect(config, name string, extra ...string) result {
+func (w *world) connect(config, name string) result {
 	w.t.Helper()
-	return w.connectAs(config, name, fakecloud.Answer{Person: name}, extra...)
+	return w.connectAs(config, name, fakecloud.Answer{Person: name})
 }
 
 func (w *world) connectAs(config, name string, answer fakecloud.Answer, extra ...string) result {
@@ -119,20 +114,20 @@ func invoke(t *testing.T, args ...string) result {
 
 // command is a command running in this process.
 type command struct {
-	t        *testing.T
+	t        testing.TB
 	stop     context.CancelFunc
 	in       *io.PipeWriter
 	out, err *buffer
 	done     chan int
 }
 
-func begin(t *testing.T, args ...string) *command {
-	t.Helper()
-	ctx, stop := context.WithCancel(t.Context())
+func begin(tb testing.TB, args ...string) *command {
+	tb.Helper()
+	ctx, stop := context.WithCancel(tb.Context())
 	r, w := io.Pipe()
-	c := &command{t: t, stop: stop, in: w, out: newBuffer(), err: newBuffer(), done: make(chan int, 1)}
+	c := &command{t: tb, stop: stop, in: w, out: newBuffer(), err: newBuffer(), done: make(chan int, 1)}
 	go func() { c.done <- run(ctx, args, stdio{in: r, out: c.out, err: c.err}) }()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		stop()
 		_ = w.Close()
 	})
@@ -217,7 +212,7 @@ func (b *buffer) line(text string, patience time.Duration) (string, bool) {
 
 // observer is a house that listens to everything.
 type observer struct {
-	t        *testing.T
+	t        testing.TB
 	client   *mqtt.Client
 	mu       sync.Mutex
 	retained map[string]string // what the broker would replay, by topic
@@ -225,20 +220,20 @@ type observer struct {
 	changed  chan struct{}
 }
 
-func observe(t *testing.T, broker string) *observer {
-	t.Helper()
-	o := &observer{t: t, retained: make(map[string]string), changed: make(chan struct{})}
+func observe(tb testing.TB, broker string) *observer {
+	tb.Helper()
+	o := &observer{t: tb, retained: make(map[string]string), changed: make(chan struct{})}
 	client, err := mqtt.New(mqtt.Options{URL: broker, Subscribe: []string{"#"}, OnMessage: o.take})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	client.Start()
 	o.client = client
-	t.Cleanup(func() { client.Close(context.Background()) })
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	tb.Cleanup(func() { client.Close(context.Background()) })
+	ctx, cancel := context.WithTimeout(tb.Context(), patience)
 	defer cancel()
 	if err := client.Connected(ctx); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return o
 }
@@ -318,19 +313,19 @@ func (o *observer) replayed() map[string]string {
 }
 
 // ownBroker starts an embedded broker for tests that need no real one.
-func ownBroker(t *testing.T) string {
-	t.Helper()
+func ownBroker(tb testing.TB) string {
+	tb.Helper()
 	b, err := mqtt.StartEmbedded(mqtt.EmbeddedOptions{Listen: "127.0.0.1:0"})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = b.Close() })
+	tb.Cleanup(func() { _ = b.Close() })
 	return b.URL()
 }
 
 // freeAddr is a loopback address nobody listens at right now.
-func freeAddr(t *testing.T) string {
-	t.Helper()
+func freeAddr(tb testing.TB) string {
+	tb.Helper()
 	s := httptest.NewUnstartedServer(nil)
 	defer func() { _ = s.Listener.Close() }()
 	return s.Listener.Addr().String()
@@ -344,16 +339,4 @@ func (w *world) secretless(texts ...string) {
 			w.t.Errorf("the client secret shows in:\n%s", text)
 		}
 	}
-}
-
-// query returns the parameters of the first address in a text.
-func query(t *testing.T, text string) url.Values {
-	t.Helper()
-	for _, f := range strings.Fields(text) {
-		if u, err := url.Parse(f); err == nil && u.RawQuery != "" {
-			return u.Query()
-		}
-	}
-	t.Fatal(errors.New("no address in: " + text))
-	return nil
 }

@@ -7,11 +7,19 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	_ "time/tzdata" // people's time zones, on machines that have none installed
 )
 
+// garbagePercent trades a little work for memory: there is plenty of time between
+// two polls, and little memory on a Raspberry Pi.
+const garbagePercent = 50
+
 func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbagePercent)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal ends the work in order; a second one ends the process.
 	context.AfterFunc(ctx, stop)

@@ -11,12 +11,14 @@ import (
 	"syscall"
 
 	"github.com/mattn/go-sqlite3"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
 )
 
 // What can go wrong with a file. Every [*Error] is ErrStorage and, if more is
 // known, one of the others. Match with [errors.Is].
 var (
-	ErrStorage     = errors.New("storage failed")
+	ErrStorage     = fitbit.ErrStorage
 	ErrCorrupt     = errors.New("file is damaged")
 	ErrForeign     = errors.New("file belongs to another program")
 	ErrNewerSchema = errors.New("file was written by a newer version")
