@@ -205,8 +205,12 @@ func (c *Client) hold(ctx context.Context) *ConnectError {
 // subscribe asks for the permanent subscriptions. One the broker refuses is left
 // out: the rest of the house should not go without its readings.
 func (c *Client) subscribe(ctx context.Context, s *session) error {
-	refused, err := s.subscribe(ctx, c.options.Subscribe)
-	for _, filter := range refused {
+	filters := make(map[string]byte)
+	for _, filter := range c.options.Subscribe {
+		filters[filter] = qos
+	}
+	rejected, err := s.subscribe(ctx, filters)
+	for _, filter := range rejected {
 		c.log.Error("broker refused subscription", "url", c.target.String(), "filter", filter)
 	}
 	return err

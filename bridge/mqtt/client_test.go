@@ -1,10 +1,13 @@
 package mqtt_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net"
+	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -17,21 +20,21 @@ import (
 )
 
 // whyNot waits until an attempt has failed and returns what Connected says then.
-func (s *station) whyNot(t *testing.T) *mqtt.ConnectError {
-	t.Helper()
+func (s *station) whyNot(tb testing.TB) *mqtt.ConnectError {
+	tb.Helper()
 	for limit := time.Now().Add(patience); time.Now().Before(limit); {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		ctx, cancel := context.WithTimeout(tb.Context(), 10*time.Millisecond)
 		err := s.Connected(ctx)
 		cancel()
 		var why *mqtt.ConnectError
 		if !errors.As(err, &why) || !errors.Is(err, bridge.ErrBrokerAway) {
-			t.Fatalf("Connected = %v, want a ConnectError that is ErrBrokerAway", err)
+			tb.Fatalf("Connected = %v, want a ConnectError that is ErrBrokerAway", err)
 		}
 		if s.log.count("broker not reachable") > 0 {
 			return why
 		}
 	}
-	t.Fatal("no attempt failed")
+	tb.Fatal("no attempt failed")
 	return nil
 }
 
@@ -74,9 +77,9 @@ func TestWhyNot(t *testing.T) {
 
 func TestRefusalIsReportedOnce(t *testing.T) {
 	t.Parallel()
-	attempts := make(chan struct{}, 1000)
-	url := fakeBroker(t, func(packets.ControlPacket) packets.ControlPacket {
-		attempts <- struct{}{}
+	attempts := make(chan byte, 1000)
+	url := fakeBroker(t, func(in packets.ControlPacket) packets.ControlPacket {
+		attempts <- in.(*packets.ConnectPacket).ProtocolVersion
 		ack := packets.NewControlPacket(packets.Connack).(*packets.ConnackPacket)
 		ack.ReturnCode = packets.ErrRefusedNotAuthorised
 		return ack
@@ -84,7 +87,9 @@ func TestRefusalIsReportedOnce(t *testing.T) {
 	c := newStation(t, mqtt.Options{URL: url, Username: "anna", Password: "hunter2"})
 	c.Start()
 	for range 5 {
-		next(t, attempts, "attempt")
+		if v := next(t, attempts, "attempt"); v != 4 {
+			t.Errorf("an attempt with protocol version %d, want 4 only", v)
+		}
 	}
 	if n := c.log.count("level=WARN"); n != 1 {
 		t.Errorf("%d warnings for one reason:\n%s", n, c.log)
@@ -112,6 +117,7 @@ func TestSubscriptionRefused(t *testing.T) {
 
 func TestRetainedRefused(t *testing.T) {
 	t.Parallel()
+	ended := make(chan []string, 10)
 	url := fakeBroker(t, func(in packets.ControlPacket) packets.ControlPacket {
 		switch p := in.(type) {
 		case *packets.ConnectPacket:
@@ -119,9 +125,8 @@ func TestRetainedRefused(t *testing.T) {
 		case *packets.SubscribePacket:
 			return suback(p, 0x80)
 		case *packets.UnsubscribePacket:
-			ack := packets.NewControlPacket(packets.Unsuback).(*packets.UnsubackPacket)
-			ack.MessageID = p.MessageID
-			return ack
+			ended <- p.Topics
+			return unsuback(p)
 		}
 		return nil
 	})
@@ -130,17 +135,71 @@ func TestRetainedRefused(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "forbidden/#") || errors.Is(err, bridge.ErrBrokerAway) {
 		t.Errorf("Retained = %v, want an error that names the filter", err)
 	}
+	if got := next(t, ended, "end of the subscription"); !slices.Equal(got, []string{"forbidden/#"}) {
+		t.Errorf("unsubscribed from %q", got)
+	}
+}
+
+func TestHello(t *testing.T) {
+	t.Parallel()
+	hello := make(chan *packets.ConnectPacket, 10)
+	url := fakeBroker(t, func(in packets.ControlPacket) packets.ControlPacket {
+		if p, ok := in.(*packets.ConnectPacket); ok {
+			hello <- p
+			return accept()
+		}
+		return nil
+	})
+	will := bridge.Message{Topic: "x/state", Payload: []byte("offline")}
+	for _, id := range []string{"", "me"} {
+		connect(t, mqtt.Options{URL: url, ClientID: id, Will: will})
+		p := next(t, hello, "CONNECT")
+		if !p.WillFlag || !p.WillRetain || p.WillQos != 1 || p.WillTopic != will.Topic || !bytes.Equal(p.WillMessage, will.Payload) {
+			t.Errorf("the will is %v", p)
+		}
+		if !p.CleanSession || p.Keepalive != 30 || p.UsernameFlag || p.PasswordFlag {
+			t.Errorf("CONNECT is %v", p)
+		}
+		if p.ClientIdentifier != id && (id != "" || !regexp.MustCompile("^fitbit2mqtt_[a-z2-7]{8}$").MatchString(p.ClientIdentifier)) {
+			t.Errorf("client id %q for the option %q", p.ClientIdentifier, id)
+		}
+	}
+}
+
+// TestRetainedWaits is about a broker that rests between its yes and the replay.
+func TestRetainedWaits(t *testing.T) {
+	t.Parallel()
+	url := fakeBroker(t, func(in packets.ControlPacket) packets.ControlPacket {
+		switch p := in.(type) {
+		case *packets.ConnectPacket:
+			return accept()
+		case *packets.SubscribePacket:
+			return suback(p, 0)
+		case *packets.UnsubscribePacket:
+			late := packets.NewControlPacket(packets.Publish).(*packets.PublishPacket)
+			late.TopicName, late.Retain = "x/late", true
+			return pair{late, unsuback(p)}
+		}
+		return nil
+	})
+	c := connect(t, mqtt.Options{URL: url})
+	got, err := c.Retained(soon(t), "x/#")
+	if err != nil || len(got) != 1 {
+		t.Errorf("Retained = %v, %v, want the late one", got, err)
+	}
 }
 
 // TestNoAcknowledgement is about a broker that answers pings and nothing else.
 func TestNoAcknowledgement(t *testing.T) {
 	t.Parallel()
-	var connects atomic.Int32
+	var connects, publishes atomic.Int32
 	url := fakeBroker(t, func(in packets.ControlPacket) packets.ControlPacket {
 		switch in.(type) {
 		case *packets.ConnectPacket:
 			connects.Add(1)
 			return accept()
+		case *packets.PublishPacket:
+			publishes.Add(1)
 		case *packets.PingreqPacket:
 			return packets.NewControlPacket(packets.Pingresp)
 		}
@@ -153,17 +212,23 @@ func TestNoAcknowledgement(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	sent := make(chan error, 1)
 	go func() { sent <- c.Publish(ctx, bridge.Message{Topic: "x"}) }()
+	for publishes.Load() == 0 && ctx.Err() == nil {
+		runtime.Gosched()
+	}
 	cancel()
 	if err := next(t, sent, "answer of Publish"); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled Publish = %v", err)
 	}
-	if err := c.Publish(t.Context(), bridge.Message{Topic: "x"}); !errors.Is(err, bridge.ErrBrokerAway) {
+	if err := c.Publish(t.Context(), bridge.Message{Topic: "y"}); !errors.Is(err, bridge.ErrBrokerAway) {
 		t.Errorf("Publish = %v, want ErrBrokerAway", err)
 	}
 	next(t, c.losses, "OnLost")
 	next(t, c.connects, "second OnConnect")
 	if n := connects.Load(); n < 2 {
 		t.Errorf("%d connections, want a new one", n)
+	}
+	if n := publishes.Load(); n > 1 {
+		t.Errorf("%d messages sent, but the second should have waited for its turn", n)
 	}
 }
 
@@ -193,42 +258,4 @@ func TestPublishRefusesTopics(t *testing.T) {
 		}
 	}
 	c.mustPublish(t, "a", "", false)
-}
-
-func TestNothingIsLeftBehind(t *testing.T) { // not parallel: it counts goroutines
-	before := runtime.NumGoroutine()
-	for range 3 {
-		broker, err := mqtt.StartEmbedded(mqtt.EmbeddedOptions{Listen: "127.0.0.1:0"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := mqtt.New(mqtt.Options{URL: broker.URL(), Subscribe: []string{"#"}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		unused, err := mqtt.New(mqtt.Options{URL: broker.URL()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.Start()
-		if err := c.Connected(soon(t)); err != nil {
-			t.Fatal(err)
-		}
-		if err := c.Publish(soon(t), bridge.Message{Topic: "x", Retained: true}); err != nil {
-			t.Error(err)
-		}
-		c.Close(soon(t))
-		unused.Close(soon(t))
-		if err := broker.Close(); err != nil {
-			t.Error(err)
-		}
-	}
-	after := 0
-	for limit := time.Now().Add(patience); time.Now().Before(limit); time.Sleep(5 * time.Millisecond) {
-		if after = runtime.NumGoroutine(); after <= before {
-			return
-		}
-	}
-	stacks := make([]byte, 1<<20)
-	t.Errorf("%d goroutines before, %d after:\n%s", before, after, stacks[:runtime.Stack(stacks, true)])
 }

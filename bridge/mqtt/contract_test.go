@@ -3,7 +3,7 @@ package mqtt_test
 import (
 	"errors"
 	"fmt"
-	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -14,19 +14,26 @@ import (
 	"github.com/fitbit2mqtt/fitbit2mqtt/internal/mosquitto"
 )
 
+// contract is one promise being tested over one broker.
+type contract struct {
+	*testing.T
+	url string
+}
+
 // TestContract is what a Client promises, over each broker.
 func TestContract(t *testing.T) {
-	start := map[string]func(t *testing.T, username, password string) string{
-		"embedded": func(t *testing.T, username, password string) string {
-			t.Helper()
-			return startEmbedded(t, mqtt.EmbeddedOptions{Listen: "127.0.0.1:0", Username: username, Password: password}).URL()
+	t.Parallel()
+	start := map[string]func(tb testing.TB, username, password string) string{
+		"embedded": func(tb testing.TB, username, password string) string {
+			tb.Helper()
+			return startEmbedded(tb, mqtt.EmbeddedOptions{Listen: "127.0.0.1:0", Username: username, Password: password}).URL()
 		},
-		"mosquitto": func(t *testing.T, username, password string) string {
-			t.Helper()
-			return mosquitto.Start(t, mosquitto.Options{Username: username, Password: password}).URL()
+		"mosquitto": func(tb testing.TB, username, password string) string {
+			tb.Helper()
+			return mosquitto.Start(tb, mosquitto.Options{Username: username, Password: password}).URL()
 		},
 	}
-	promises := map[string]func(t *testing.T, url string){
+	promises := map[string]func(contract){
 		"order":         testOrder,
 		"concurrency":   testConcurrency,
 		"retained":      testRetainedFlags,
@@ -45,31 +52,31 @@ func TestContract(t *testing.T) {
 			for promise, test := range promises {
 				t.Run(promise, func(t *testing.T) {
 					t.Parallel()
-					test(t, start(t, "", ""))
+					test(contract{t, start(t, "", "")})
 				})
 			}
 			t.Run("authentication", func(t *testing.T) {
 				t.Parallel()
-				testAuthentication(t, start(t, "anna", "pa@ss/wörd"))
+				testAuthentication(contract{t, start(t, "anna", "pa@ss/wörd")})
 			})
 		})
 	}
 }
 
-func testOrder(t *testing.T, url string) {
-	watcher := connect(t, mqtt.Options{URL: url, Subscribe: []string{"x/#"}})
-	c := connect(t, mqtt.Options{URL: url})
+func testOrder(t contract) {
+	watcher := connect(t, mqtt.Options{URL: t.url, Subscribe: []string{"x/#"}})
+	c := connect(t, mqtt.Options{URL: t.url})
 	for i := range 100 {
-		c.mustPublish(t, fmt.Sprintf("x/%d", i%7), fmt.Sprint(i), false)
+		c.mustPublish(t, fmt.Sprintf("x/%d", i%7), strconv.Itoa(i), false)
 	}
 	for i := range 100 {
 		watcher.expect(t, fmt.Sprintf("x/%d %d", i%7, i))
 	}
 }
 
-func testConcurrency(t *testing.T, url string) {
-	watcher := connect(t, mqtt.Options{URL: url, Subscribe: []string{"x"}})
-	c := connect(t, mqtt.Options{URL: url})
+func testConcurrency(t contract) {
+	watcher := connect(t, mqtt.Options{URL: t.url, Subscribe: []string{"x"}})
+	c := connect(t, mqtt.Options{URL: t.url})
 	var all sync.WaitGroup
 	for range 20 {
 		all.Go(func() {
@@ -91,84 +98,9 @@ func testConcurrency(t *testing.T, url string) {
 	all.Wait()
 }
 
-func testRetainedFlags(t *testing.T, url string) {
-	early := connect(t, mqtt.Options{URL: url, Subscribe: []string{"x/+"}})
-	c := connect(t, mqtt.Options{URL: url})
-	c.mustPublish(t, "x/state", "1", true)
-	c.mustPublish(t, "x/event", "2", false)
-	early.expect(t, "x/state 1") // live, so not a replay
-	early.expect(t, "x/event 2")
-
-	late := connect(t, mqtt.Options{URL: url, Subscribe: []string{"x/+"}})
-	late.expect(t, "x/state 1 (retained)")
-	c.mustPublish(t, "x/state", "", true) // clears
-	c.mustPublish(t, "x/event", "3", false)
-	late.expect(t, "x/state ")
-	late.expect(t, "x/event 3")
-	if got, err := c.Retained(soon(t), "#"); err != nil || len(got) != 0 {
-		t.Errorf("Retained = %v, %v after the only one was cleared", got, err)
-	}
-}
-
-func testCollect(t *testing.T, url string) {
-	c := connect(t, mqtt.Options{URL: url})
-	var want []string
-	for i := range 300 { // more than a broker has in flight at once
-		m := bridge.Message{Topic: fmt.Sprintf("x/%03d/config", i), Payload: []byte(strings.Repeat("y", 2000)), Retained: true}
-		if err := c.Publish(soon(t), m); err != nil {
-			t.Fatal(err)
-		}
-		want = append(want, show(m))
-	}
-	c.mustPublish(t, "other", "1", true)
-	c.mustPublish(t, "x/400/config", "not retained", false)
-	messages, err := c.Retained(soon(t), "x/+/config", "x/#")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for _, m := range messages {
-		got = append(got, show(m))
-	}
-	slices.Sort(got)
-	if !slices.Equal(got, want) {
-		t.Errorf("Retained returned %d messages, want each of %d once", len(got), len(want))
-	}
-	if got, err := c.Retained(soon(t)); err != nil || got != nil {
-		t.Errorf("Retained without a filter = %v, %v", got, err)
-	}
-	if _, err := c.Retained(soon(t), "x/#/y"); err == nil || errors.Is(err, bridge.ErrBrokerAway) {
-		t.Errorf("Retained with a malformed filter = %v", err)
-	}
-	c.mustPublish(t, "x/live", "1", false) // nobody listens any more, and nothing breaks
-}
-
-func testOverlap(t *testing.T, url string) {
-	c := connect(t, mqtt.Options{URL: url, Subscribe: []string{"x/+", "status"}})
-	c.mustPublish(t, "x/1", "a", true)
-	c.expect(t, "x/1 a")
-	for _, filter := range []string{"x/+", "x/#", "#"} { // the same, a wider and the widest
-		got, err := c.Retained(soon(t), filter)
-		if err != nil || len(got) != 1 || show(got[0]) != "x/1 a (retained)" {
-			t.Fatalf("Retained(%s) = %v, %v", filter, got, err)
-		}
-		c.mustPublish(t, "status", filter, false)
-		c.mustPublish(t, "x/2", filter, false)
-		var live []string
-		for live == nil || !strings.HasPrefix(live[len(live)-1], "x/2 ") {
-			if m := next(t, c.messages, "live message"); !m.Retained {
-				live = append(live, show(m))
-			}
-		}
-		if want := []string{"status " + filter, "x/2 " + filter}; !slices.Equal(live, want) {
-			t.Errorf("after Retained(%s) OnMessage got %q, want %q", filter, live, want)
-		}
-	}
-}
-
-func testWill(t *testing.T, url string) {
-	watcher := connect(t, mqtt.Options{URL: url, Subscribe: []string{"x/state"}})
-	p := newProxy(t, url)
+func testWill(t contract) {
+	watcher := connect(t, mqtt.Options{URL: t.url, Subscribe: []string{"x/state"}})
+	p := newProxy(t, t.url)
 	c := connect(t, mqtt.Options{URL: p.url, Will: bridge.Message{Topic: "x/state", Payload: []byte("offline")}})
 	c.mustPublish(t, "x/state", "online", true)
 	watcher.expect(t, "x/state online")
@@ -180,9 +112,9 @@ func testWill(t *testing.T, url string) {
 	}
 }
 
-func testGoodbye(t *testing.T, url string) {
-	watcher := connect(t, mqtt.Options{URL: url, Subscribe: []string{"x/state"}})
-	c := connect(t, mqtt.Options{URL: url, Will: bridge.Message{Topic: "x/state", Payload: []byte("died")}})
+func testGoodbye(t contract) {
+	watcher := connect(t, mqtt.Options{URL: t.url, Subscribe: []string{"x/state"}})
+	c := connect(t, mqtt.Options{URL: t.url, Will: bridge.Message{Topic: "x/state", Payload: []byte("died")}})
 	c.Close(soon(t))
 	c.Close(soon(t)) // again, harmless
 	c.Start()        // too late, harmless
@@ -200,9 +132,9 @@ func testGoodbye(t *testing.T, url string) {
 }
 
 // testReconnect is about what a publisher who says "online" only once gets wrong.
-func testReconnect(t *testing.T, url string) {
-	watcher := connect(t, mqtt.Options{URL: url, Subscribe: []string{"x/state"}})
-	p := newProxy(t, url)
+func testReconnect(t contract) {
+	watcher := connect(t, mqtt.Options{URL: t.url, Subscribe: []string{"x/state"}})
+	p := newProxy(t, t.url)
 	var c *station
 	c = newStation(t, mqtt.Options{
 		URL: p.url, Subscribe: []string{"x/command"},
@@ -242,9 +174,9 @@ func testReconnect(t *testing.T, url string) {
 
 // testInFlight loses an acknowledgement: the caller learns it at once, and
 // nothing but the caller sends the message again.
-func testInFlight(t *testing.T, url string) {
-	watcher := connect(t, mqtt.Options{URL: url, Subscribe: []string{"x"}})
-	p := newProxy(t, url)
+func testInFlight(t contract) {
+	watcher := connect(t, mqtt.Options{URL: t.url, Subscribe: []string{"x"}})
+	p := newProxy(t, t.url)
 	c := connect(t, mqtt.Options{URL: p.url})
 	next(t, c.connects, "OnConnect")
 	p.muteDn.Store(true)
@@ -267,8 +199,8 @@ func testInFlight(t *testing.T, url string) {
 	watcher.expect(t, "x later") // and neither of the others before it
 }
 
-func testSilence(t *testing.T, url string) {
-	p := newProxy(t, url)
+func testSilence(t contract) {
+	p := newProxy(t, t.url)
 	c := connect(t, mqtt.Options{URL: p.url, KeepAlive: time.Second})
 	p.muteUp.Store(true)
 	p.muteDn.Store(true)
@@ -280,26 +212,26 @@ func testSilence(t *testing.T, url string) {
 	}
 }
 
-func testOversized(t *testing.T, url string) {
-	c := connect(t, mqtt.Options{URL: url, Subscribe: []string{"x"}})
+func testOversized(t contract) {
+	c := connect(t, mqtt.Options{URL: t.url, Subscribe: []string{"x"}})
 	c.mustPublish(t, "x", strings.Repeat("y", 300<<10), false)
 	c.mustPublish(t, "x", "small", false)
 	c.expect(t, "x small")
 }
 
-func testAuthentication(t *testing.T, url string) {
+func testAuthentication(t contract) {
 	const password = "pa@ss/wörd"
-	within := strings.Replace(url, "mqtt://", "mqtt://anna:pa%40ss%2Fw%C3%B6rd@", 1)
+	within := strings.Replace(t.url, "mqtt://", "mqtt://anna:pa%40ss%2Fw%C3%B6rd@", 1)
 	for _, tt := range []struct {
 		name string
 		o    mqtt.Options
 		want string // of the error; "" for none
 	}{
-		{"right", mqtt.Options{URL: url, Username: "anna", Password: password}, ""},
+		{"right", mqtt.Options{URL: t.url, Username: "anna", Password: password}, ""},
 		{"in the URL", mqtt.Options{URL: within}, ""},
-		{"wrong", mqtt.Options{URL: url, Username: "anna", Password: "hunter2"}, "refused the user name or password"},
-		{"nobody", mqtt.Options{URL: url, Username: "bob", Password: password}, "refused the user name or password"},
-		{"none", mqtt.Options{URL: url}, "wants a user name and password"},
+		{"wrong", mqtt.Options{URL: t.url, Username: "anna", Password: "hunter2"}, "refused the user name or password"},
+		{"nobody", mqtt.Options{URL: t.url, Username: "bob", Password: password}, "refused the user name or password"},
+		{"none", mqtt.Options{URL: t.url}, "wants a user name and password"},
 	} {
 		c := newStation(t, tt.o)
 		c.Start()

@@ -24,8 +24,9 @@ type EmbeddedOptions struct {
 	Log                *slog.Logger // hears from the broker at debug level; nil means none
 }
 
-// Embedded is a broker of our own: MQTT 3.1.1 and 5 over TCP, without TLS.
-// Retained messages and sessions live in memory and end with it.
+// Embedded is a broker of our own: MQTT 3.1.1 and 5 over TCP, without TLS. It
+// takes messages at any QoS and hands them on at QoS 0: what a subscriber misses
+// while it is away is gone, but for retained messages. Those live in memory.
 type Embedded struct {
 	server *mochi.Server
 	addr   *net.TCPAddr
@@ -62,7 +63,7 @@ func StartEmbedded(o EmbeddedOptions) (*Embedded, error) {
 	server := mochi.New(&mochi.Options{Capabilities: capabilities(), Logger: logger, SysTopicResendInterval: 3600})
 	err = errors.Join(
 		server.AddHook(&doorkeeper{username: o.Username, password: o.Password}, nil),
-		server.AddListener(listeners.NewNet("tcp", &entrance{Listener: listener, open: map[*guest]bool{}})),
+		server.AddListener(hardDoor{listeners.NewNet("tcp", &entrance{Listener: listener, open: map[*guest]bool{}})}),
 		server.Serve(),
 	)
 	if err != nil {
@@ -74,11 +75,10 @@ func StartEmbedded(o EmbeddedOptions) (*Embedded, error) {
 // capabilities are sized for a household on a Raspberry Pi.
 func capabilities() *mochi.Capabilities {
 	c := mochi.NewDefaultServerCapabilities()
-	c.MaximumMessageExpiryInterval = 0 // the default forgets retained messages after a day
-	c.MaximumSessionExpiryInterval = 24 * 60 * 60
+	c.MaximumMessageExpiryInterval = 0       // the default forgets retained messages after a day
+	c.MaximumSessionExpiryInterval = 60 * 60 // they hold subscriptions only
 	c.MaximumClients = 64
 	c.MaximumClientWritesPending = 1024 // allocated for each client; a burst of replays must fit
-	c.MaximumInflight = 1024
 	c.MaximumPacketSize = 1 << 20
 	return c
 }
@@ -108,22 +108,34 @@ type doorkeeper struct {
 	username, password string
 }
 
-// ID implements mochi.Hook.
 func (*doorkeeper) ID() string { return "doorkeeper" }
 
-// Provides implements mochi.Hook.
 func (*doorkeeper) Provides(b byte) bool {
-	return b == mochi.OnConnectAuthenticate || b == mochi.OnACLCheck
+	return b == mochi.OnConnectAuthenticate || b == mochi.OnACLCheck || b == mochi.OnSubscribe
 }
 
-// OnConnectAuthenticate implements mochi.Hook.
 func (d *doorkeeper) OnConnectAuthenticate(_ *mochi.Client, p packets.Packet) bool {
 	name := subtle.ConstantTimeCompare(p.Connect.Username, []byte(d.username))
 	return d.password == "" || name&subtle.ConstantTimeCompare(p.Connect.Password, []byte(d.password)) == 1
 }
 
-// OnACLCheck implements mochi.Hook.
 func (*doorkeeper) OnACLCheck(*mochi.Client, string, bool) bool { return true }
+
+// OnSubscribe grants QoS 0. For more, mochi 2.7.9 keeps its own packet ids and
+// the client's in one table, where one passes for the other, under a read lock
+// that it takes twice, which can block for ever.
+func (*doorkeeper) OnSubscribe(_ *mochi.Client, p packets.Packet) packets.Packet {
+	for i := range p.Filters {
+		p.Filters[i].Qos = 0
+	}
+	return p
+}
+
+// hardDoor keeps mochi 2.7.9 from listing its clients at the end, under another
+// read lock that it takes twice (mochi-mqtt/server#488). The entrance ends them.
+type hardDoor struct{ *listeners.Net }
+
+func (d hardDoor) Close(listeners.CloseFn) { d.Net.Close(func(string) {}) }
 
 // entrance is a listener that takes its connections with it. Mochi waits for
 // those that have not introduced themselves, which would hold up Close for 15 s.
@@ -138,7 +150,6 @@ type guest struct {
 	at *entrance
 }
 
-// Accept implements net.Listener.
 func (l *entrance) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	if err != nil {
@@ -154,7 +165,6 @@ func (l *entrance) Accept() (net.Conn, error) {
 	return g, nil
 }
 
-// Close implements net.Listener.
 func (l *entrance) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -165,7 +175,6 @@ func (l *entrance) Close() error {
 	return l.Listener.Close()
 }
 
-// Close implements net.Conn.
 func (g *guest) Close() error {
 	g.at.mu.Lock()
 	delete(g.at.open, g)
@@ -177,12 +186,10 @@ func (g *guest) Close() error {
 // some of them: a CONNECT holds a password.
 type quiet struct{ to slog.Handler }
 
-// Enabled implements slog.Handler.
 func (q quiet) Enabled(ctx context.Context, _ slog.Level) bool {
 	return q.to.Enabled(ctx, slog.LevelDebug)
 }
 
-// Handle implements slog.Handler.
 func (q quiet) Handle(ctx context.Context, r slog.Record) error {
 	line := slog.NewRecord(r.Time, slog.LevelDebug, "embedded broker", r.PC)
 	line.AddAttrs(slog.String("event", r.Message))
@@ -195,8 +202,6 @@ func (q quiet) Handle(ctx context.Context, r slog.Record) error {
 	return q.to.Handle(ctx, line)
 }
 
-// WithAttrs implements slog.Handler.
 func (q quiet) WithAttrs(attrs []slog.Attr) slog.Handler { return quiet{q.to.WithAttrs(attrs)} }
 
-// WithGroup implements slog.Handler.
 func (q quiet) WithGroup(name string) slog.Handler { return quiet{q.to.WithGroup(name)} }

@@ -5,11 +5,13 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
 
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge"
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/mqtt"
 )
 
@@ -89,6 +91,78 @@ func TestEmbeddedCloses(t *testing.T) {
 	}
 	if err := c.Connected(soon(t)); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestEmbeddedGrantsNothing shows that a subscriber gets QoS 0 whatever it asks for.
+func TestEmbeddedGrantsNothing(t *testing.T) {
+	t.Parallel()
+	conn, err := net.Dial("tcp", startEmbedded(t, mqtt.EmbeddedOptions{Listen: "127.0.0.1:0"}).Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(patience))
+	hello := packets.NewControlPacket(packets.Connect).(*packets.ConnectPacket)
+	hello.ProtocolName, hello.ProtocolVersion, hello.CleanSession = "MQTT", 4, true
+	hello.Write(conn)
+	sub := packets.NewControlPacket(packets.Subscribe).(*packets.SubscribePacket)
+	sub.MessageID, sub.Topics, sub.Qoss = 1, []string{"a", "b"}, []byte{1, 2}
+	sub.Write(conn)
+	var last packets.ControlPacket
+	for range 2 { // CONNACK, SUBACK
+		if last, err = packets.ReadPacket(conn); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if ack, ok := last.(*packets.SubackPacket); !ok || !bytes.Equal(ack.ReturnCodes, []byte{0, 0}) {
+		t.Errorf("got %v, want a SUBACK of QoS 0", last)
+	}
+}
+
+// TestEmbeddedBusy has everyone talk to everyone at once.
+func TestEmbeddedBusy(t *testing.T) {
+	t.Parallel()
+	const stations, messages = 4, 200
+	url := startEmbedded(t, mqtt.EmbeddedOptions{Listen: "127.0.0.1:0"}).URL()
+	var all sync.WaitGroup
+	var listeners []*station
+	for range stations {
+		listeners = append(listeners, connect(t, mqtt.Options{URL: url, Subscribe: []string{"x"}}))
+	}
+	for _, s := range listeners {
+		all.Go(func() {
+			for range messages {
+				if err := s.Publish(t.Context(), bridge.Message{Topic: "x"}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	for _, s := range listeners {
+		for range stations * messages {
+			s.expect(t, "x ")
+		}
+	}
+}
+
+// TestEmbeddedClosesInTheRush ends the broker just as its clients leave.
+func TestEmbeddedClosesInTheRush(t *testing.T) {
+	t.Parallel()
+	for range 10 {
+		b := startEmbedded(t, mqtt.EmbeddedOptions{Listen: "127.0.0.1:0"})
+		var all sync.WaitGroup
+		for range 3 {
+			c := connect(t, mqtt.Options{URL: b.URL()})
+			all.Go(func() { c.Close(soon(t)) })
+		}
+		closed := make(chan error)
+		go func() { closed <- b.Close() }()
+		if err := next(t, closed, "end of Close"); err != nil {
+			t.Error(err)
+		}
+		all.Wait()
 	}
 }
 

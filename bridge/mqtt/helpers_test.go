@@ -3,6 +3,7 @@ package mqtt_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -31,21 +32,21 @@ func TestMain(m *testing.M) {
 }
 
 // next returns what comes out of c.
-func next[T any](t *testing.T, c <-chan T, what string) T {
-	t.Helper()
+func next[T any](tb testing.TB, c <-chan T, what string) T {
+	tb.Helper()
 	select {
 	case v := <-c:
 		return v
 	case <-time.After(patience):
-		t.Fatalf("no %s", what)
+		tb.Fatalf("no %s", what)
 		panic("unreachable")
 	}
 }
 
-func soon(t *testing.T) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	t.Cleanup(cancel)
+func soon(tb testing.TB) context.Context {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), patience)
+	tb.Cleanup(cancel)
 	return ctx
 }
 
@@ -59,8 +60,8 @@ type station struct {
 }
 
 // newStation makes a client that tries again every few milliseconds.
-func newStation(t *testing.T, o mqtt.Options) *station {
-	t.Helper()
+func newStation(tb testing.TB, o mqtt.Options) *station {
+	tb.Helper()
 	s := &station{
 		connects: make(chan struct{}, 100), losses: make(chan error, 100), messages: make(chan bridge.Message, 1000),
 		log: &logbook{},
@@ -73,47 +74,47 @@ func newStation(t *testing.T, o mqtt.Options) *station {
 	o.Log = slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
 	if s.Client, err = mqtt.New(o); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	s.Hurry(5*time.Millisecond, patience)
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		s.Close(ctx)
-		if t.Failed() {
-			t.Logf("%.2000s", s.log)
+		if tb.Failed() {
+			tb.Logf("%.2000s", s.log)
 		}
 	})
 	return s
 }
 
-func connect(t *testing.T, o mqtt.Options) *station {
-	t.Helper()
-	s := newStation(t, o)
+func connect(tb testing.TB, o mqtt.Options) *station {
+	tb.Helper()
+	s := newStation(tb, o)
 	s.Start()
-	if err := s.Connected(soon(t)); err != nil {
-		t.Fatal(err)
+	if err := s.Connected(soon(tb)); err != nil {
+		tb.Fatal(err)
 	}
 	if o.Subscribe != nil {
 		// A broker may say yes to a subscription first and then look for what to
 		// replay. When it has taken this message it has done both.
-		s.mustPublish(t, "ready", "", false)
+		s.mustPublish(tb, "ready", "", false)
 	}
 	return s
 }
 
-func (s *station) mustPublish(t *testing.T, topic, payload string, retained bool) {
-	t.Helper()
-	if err := s.Publish(soon(t), bridge.Message{Topic: topic, Payload: []byte(payload), Retained: retained}); err != nil {
-		t.Fatalf("Publish(%s): %v", topic, err)
+func (s *station) mustPublish(tb testing.TB, topic, payload string, retained bool) {
+	tb.Helper()
+	if err := s.Publish(soon(tb), bridge.Message{Topic: topic, Payload: []byte(payload), Retained: retained}); err != nil {
+		tb.Fatalf("Publish(%s): %v", topic, err)
 	}
 }
 
 // expect checks the next message, written as "topic payload", with " (retained)" for replays.
-func (s *station) expect(t *testing.T, want string) {
-	t.Helper()
-	if got := show(next(t, s.messages, "message "+want)); got != want {
-		t.Fatalf("got message %q, want %q", got, want)
+func (s *station) expect(tb testing.TB, want string) {
+	tb.Helper()
+	if got := show(next(tb, s.messages, "message "+want)); got != want {
+		tb.Fatalf("got message %q, want %q", got, want)
 	}
 }
 
@@ -157,14 +158,14 @@ type proxy struct {
 	conns []net.Conn
 }
 
-func newProxy(t *testing.T, url string) *proxy {
-	t.Helper()
+func newProxy(tb testing.TB, url string) *proxy {
+	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	p := &proxy{url: "mqtt://" + l.Addr().String(), target: strings.TrimPrefix(url, "mqtt://")}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		l.Close()
 		p.cut()
 	})
@@ -227,13 +228,13 @@ func (p *proxy) mend() {
 
 // fakeBroker answers each packet with what reply returns, if anything, and
 // returns its address.
-func fakeBroker(t *testing.T, reply func(packets.ControlPacket) packets.ControlPacket) string {
-	t.Helper()
+func fakeBroker(tb testing.TB, reply func(packets.ControlPacket) packets.ControlPacket) string {
+	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { l.Close() })
+	tb.Cleanup(func() { l.Close() })
 	go func() {
 		for {
 			conn, err := l.Accept()
@@ -268,4 +269,20 @@ func suback(s *packets.SubscribePacket, code byte) packets.ControlPacket {
 	ack.MessageID = s.MessageID
 	ack.ReturnCodes = bytes.Repeat([]byte{code}, len(s.Topics))
 	return ack
+}
+
+func unsuback(u *packets.UnsubscribePacket) packets.ControlPacket {
+	ack := packets.NewControlPacket(packets.Unsuback).(*packets.UnsubackPacket)
+	ack.MessageID = u.MessageID
+	return ack
+}
+
+// pair is two packets as one answer.
+type pair struct {
+	packets.ControlPacket
+	second packets.ControlPacket
+}
+
+func (p pair) Write(w io.Writer) error {
+	return errors.Join(p.ControlPacket.Write(w), p.second.Write(w))
 }

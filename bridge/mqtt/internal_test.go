@@ -97,3 +97,9 @@ func TestExplainIsSteady(t *testing.T) {
 		t.Errorf("a timeout is explained as %q", got)
 	}
 }
+
+func TestEmbeddedNeverForgets(t *testing.T) {
+	if got := capabilities().MaximumMessageExpiryInterval; got != 0 {
+		t.Errorf("retained messages are forgotten after %d s", got)
+	}
+}

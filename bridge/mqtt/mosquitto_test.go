@@ -137,6 +137,7 @@ func TestTLS(t *testing.T) {
 		{"TLS to plain", "mqtts://" + plain, trusting, "hung up"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			c := newStation(t, mqtt.Options{URL: tt.url, TLS: tt.tls})
 			c.Start()
 			if tt.want == "" {

@@ -14,13 +14,21 @@ import (
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge"
 )
 
-// Retained implements [bridge.Publisher]. It takes 0.1 to 2 s; calls take turns. It subscribes for
-// the moment, so OnMessage sees replays once more, and may see live messages
-// twice, where one of its filters overlaps with these.
+// Retained implements [bridge.Publisher]. It takes 0.1 to 2 s, and returns what
+// has come by then; calls take turns. It subscribes for the moment, so OnMessage
+// sees replays once more, and may see live messages twice, where one of its
+// filters overlaps with these.
 func (c *Client) Retained(ctx context.Context, filters ...string) ([]bridge.Message, error) {
+	wanted := make(map[string]byte)
+	var passing []string // the filters that are not permanent as well
 	for _, filter := range filters {
 		if err := checkFilter(filter); err != nil {
 			return nil, err
+		}
+		wanted[filter] = qos
+		if !slices.Contains(c.options.Subscribe, filter) {
+			wanted[filter] = 0 // spares hundreds of acknowledgements
+			passing = append(passing, filter)
 		}
 	}
 	s, err := c.current()
@@ -38,8 +46,8 @@ func (c *Client) Retained(ctx context.Context, filters ...string) ([]bridge.Mess
 	b := &basket{filters: filters, arrived: make(chan struct{}, 1)}
 	s.basket.Store(b)
 	defer s.basket.Store(nil)
-	defer c.unsubscribe(context.WithoutCancel(ctx), s, filters)
-	rejected, err := s.subscribe(ctx, filters)
+	defer c.unsubscribe(context.WithoutCancel(ctx), s, passing)
+	rejected, err := s.subscribe(ctx, wanted)
 	if err != nil {
 		return nil, err
 	}
@@ -52,9 +60,7 @@ func (c *Client) Retained(ctx context.Context, filters ...string) ([]bridge.Mess
 	return b.take(), nil
 }
 
-// unsubscribe ends subscriptions, except those that are permanent as well.
 func (c *Client) unsubscribe(ctx context.Context, s *session, filters []string) {
-	filters = slices.DeleteFunc(slices.Clone(filters), func(f string) bool { return slices.Contains(c.options.Subscribe, f) })
 	if len(filters) == 0 {
 		return
 	}
@@ -64,23 +70,23 @@ func (c *Client) unsubscribe(ctx context.Context, s *session, filters []string) 
 	}
 }
 
-// settle waits until no message has come for the time of quiet and none comes
-// before the answer to a request either, at most for the time of limit. Quiet
-// alone is no sign: Mosquitto's WebSocket rests 0.1 s within a long message.
+// settle waits until no message has come for the time of quiet, at most for that
+// of limit. It begins with a request whose answer queues up behind the messages:
+// quiet alone is no sign, as Mosquitto's WebSocket rests 0.1 s within a long one.
 func (s *session) settle(ctx context.Context, b *basket, quiet, limit time.Duration) error {
-	silence, end := time.NewTimer(quiet), time.NewTimer(limit)
-	defer silence.Stop()
+	end := time.NewTimer(limit)
 	defer end.Stop()
+	if err := s.request(ctx, func() paho.Token { return s.paho.Unsubscribe("fitbit2mqtt/nothing") }); err != nil {
+		return err
+	}
+	silence := time.NewTimer(quiet)
+	defer silence.Stop()
 	for {
 		select {
 		case <-b.arrived:
+			silence.Reset(quiet)
 		case <-silence.C:
-			if err := s.request(ctx, func() paho.Token { return s.paho.Unsubscribe("fitbit2mqtt/nothing") }); err != nil {
-				return err
-			}
-			if len(b.arrived) == 0 {
-				return nil
-			}
+			return nil
 		case <-end.C:
 			return nil
 		case <-s.lost:
@@ -88,7 +94,6 @@ func (s *session) settle(ctx context.Context, b *basket, quiet, limit time.Durat
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		silence.Reset(quiet)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -50,6 +51,7 @@ func (c *Client) connect(ctx context.Context) (*session, error) {
 		SetClientID(c.target.clientID).SetUsername(c.target.username).SetPassword(c.target.password).
 		SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).SetOrderMatters(true).
 		SetConnectTimeout(c.pace.dial).SetKeepAlive(c.target.keepAlive).SetPingTimeout(c.pace.ping).
+		SetWriteTimeout(c.pace.write). // how long a call caught by a loss blocks inside paho
 		SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) { c.receive(s, m) }).
 		SetConnectionLostHandler(func(_ paho.Client, err error) { s.end(err) }).
 		SetCustomOpenConnectionFn(func(*url.URL, paho.ClientOptions) (net.Conn, error) {
@@ -106,29 +108,25 @@ func (s *session) publish(ctx context.Context, m bridge.Message) error {
 	return s.request(ctx, func() paho.Token { return s.paho.Publish(m.Topic, qos, m.Retained, m.Payload) })
 }
 
-// subscribe returns the filters that the broker refused.
-func (s *session) subscribe(ctx context.Context, filters []string) (rejected []string, err error) {
+// subscribe asks for filters, each at a QoS, and returns those the broker refused.
+func (s *session) subscribe(ctx context.Context, filters map[string]byte) (rejected []string, err error) {
 	if len(filters) == 0 {
 		return nil, nil
 	}
-	wanted := make(map[string]byte, len(filters))
-	for _, filter := range filters {
-		wanted[filter] = qos
-	}
 	var answer paho.Token
 	err = s.request(ctx, func() paho.Token {
-		answer = s.paho.SubscribeMultiple(wanted, nil)
+		answer = s.paho.SubscribeMultiple(filters, nil)
 		return answer
 	})
 	if err != nil {
 		return nil, err
 	}
-	granted := answer.(*paho.SubscribeToken).Result()
-	for _, filter := range filters {
-		if granted[filter] == refused {
+	for filter, granted := range answer.(*paho.SubscribeToken).Result() {
+		if granted == refused {
 			rejected = append(rejected, filter)
 		}
 	}
+	slices.Sort(rejected)
 	return rejected, nil
 }
 
@@ -147,7 +145,7 @@ func (s *session) request(ctx context.Context, send func() paho.Token) error {
 		return ctx.Err()
 	}
 	answered := make(chan error, 1)
-	go func() { // paho's calls block for half a minute where a connection is just breaking
+	go func() { // paho's calls block for the write limit where the connection is just breaking
 		defer func() { <-s.turn }()
 		answered <- s.await(send)
 	}()
@@ -178,7 +176,8 @@ func (s *session) await(send func() paho.Token) error {
 		// The broker answers pings and nothing else. A failing read makes paho give
 		// the connection up, and the broker publish the last will.
 		_ = s.conn.SetReadDeadline(time.Unix(1, 0))
-		return fmt.Errorf("%w: %w", bridge.ErrBrokerAway, errNoAnswer)
+		<-s.lost // keeps the turn, or the next message would still go out
+		return s.away()
 	case <-s.lost:
 		return s.away()
 	}
@@ -199,8 +198,8 @@ func (s *session) disconnect() {
 	s.end(errClosed)
 }
 
-// timedConn limits the time of every write. Paho limits that of publishing only,
-// so that its ping would wait for ever on a network that takes nothing.
+// timedConn limits the time of every write. Paho limits that of publishing only;
+// its ping would wait for ever on a network that takes nothing.
 type timedConn struct {
 	net.Conn
 	limit time.Duration
@@ -211,11 +210,15 @@ type timedConn struct {
 func (c *timedConn) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.SetWriteDeadline(time.Now().Add(c.limit)); err != nil {
+	if err := c.Conn.SetWriteDeadline(time.Now().Add(c.limit)); err != nil {
 		return 0, err
 	}
 	return c.Conn.Write(p)
 }
+
+// SetWriteDeadline leaves the deadline to Write. Paho sets it around publishing,
+// while its ping may be on the way.
+func (*timedConn) SetWriteDeadline(time.Time) error { return nil }
 
 // errClosed ends the connections that we end.
 var errClosed = errors.New("connection closed")
