@@ -12,7 +12,8 @@ const (
 	healthEvery    = 5 * time.Minute
 	publishTimeout = 30 * time.Second
 	publishRetry   = 5 * time.Second
-	goodbyeTimeout = 5 * time.Second
+	finishTimeout  = 4 * time.Second // for what is under way when the bridge stops
+	lastWord       = time.Second     // for saying that it has
 	outboxBatch    = 50
 )
 
@@ -34,14 +35,14 @@ type announcer struct {
 	failed    bool                 // a publish failed though the broker seems there
 	settled   time.Time            // no event before: Home Assistant loses one that follows its config closely
 	shown     map[string]time.Time // per body topic, when the state last published was measured
-	settledOK map[int64]bool       // acknowledged events that storage could not mark yet
+	told      map[int64]bool       // acknowledged events that storage could not mark yet
 	burials   map[string]time.Time // configs shown once more, to be withdrawn then
 }
 
 func newAnnouncer(b *Bridge) *announcer {
 	return &announcer{
 		b: b, connected: newSignal(), born: newSignal(), owed: newSignal(), finished: make(chan struct{}),
-		shown: make(map[string]time.Time), settledOK: make(map[int64]bool), burials: make(map[string]time.Time),
+		shown: make(map[string]time.Time), told: make(map[int64]bool), burials: make(map[string]time.Time),
 	}
 }
 
@@ -56,11 +57,9 @@ func (a *announcer) homeAssistant(payload string) {
 	}
 }
 
-// run publishes until finish. Publishing is not cut short by ctx: what has been
-// begun is brought to its acknowledgement, or fails.
+// run publishes until finish; the end of ctx only cuts short what is under way.
 func (a *announcer) run(ctx context.Context, publisher Publisher) {
 	a.publisher = publisher
-	ctx = context.WithoutCancel(ctx)
 	a.b.board.set(a.b.topics.state(), []byte(online))
 	a.b.board.announce(rankBridge, a.b.hass().Device(), a.b.o.Discovery, a.b.o.HassPrefix)
 	a.health(ctx)
@@ -113,8 +112,16 @@ func (a *announcer) work(ctx context.Context) (next time.Time) {
 	if !a.up {
 		return time.Time{} // the next connection starts everything anew
 	}
+	select {
+	case <-a.owed: // raised together with a change of the board: the events go first
+		a.owing = true
+	default:
+	}
+	if a.b.board.news() { // unless they would come before their device
+		sooner(a.flush(ctx, rankState, rankEmptied))
+	}
 	sooner(a.drain(ctx))
-	sooner(a.flush(ctx, rankState, rankDevice))
+	sooner(a.flush(ctx, rankState, rankEmptied))
 	sooner(a.rebury(ctx))
 	if a.failed && a.up {
 		a.failed = false
@@ -134,7 +141,7 @@ func (a *announcer) greet(ctx context.Context, search bool) {
 	if search {
 		stale = a.sweep(ctx)
 	}
-	a.flush(ctx, rankBridge, rankDevice)
+	a.flush(ctx, rankBridge, rankEmptied)
 	for _, topic := range stale { // behind whatever replaces it
 		a.publish(ctx, Message{Topic: topic, Retained: true})
 	}
@@ -150,15 +157,17 @@ func (a *announcer) flush(ctx context.Context, low, high int) (again time.Time) 
 		if e.at.After(a.shown[e.Topic]) {
 			a.shown[e.Topic] = e.at
 		}
-		if e.rank > rankState {
-			a.settled = time.Now().Add(a.b.o.SettlingTime)
+		if e.config() {
+			a.settle()
 		}
 	}
 	return again
 }
 
-// drain publishes the events owed to each person's automations, oldest first, and
-// before each the body as it was then, unless a newer one has been shown.
+// settle keeps events back after a config.
+func (a *announcer) settle() { a.settled = time.Now().Add(a.b.o.SettlingTime) }
+
+// drain publishes the events owed to each person's automations, oldest first.
 func (a *announcer) drain(ctx context.Context) (again time.Time) {
 	if !a.owing {
 		return time.Time{}
@@ -181,7 +190,7 @@ func (a *announcer) drain(ctx context.Context) (again time.Time) {
 					a.b.o.Log.Warn("outbox could not be written", "error", err)
 					return time.Now().Add(firstRetry)
 				}
-				delete(a.settledOK, o.Seq)
+				delete(a.told, o.Seq)
 			}
 			if len(owed) < outboxBatch {
 				break
@@ -192,23 +201,27 @@ func (a *announcer) drain(ctx context.Context) (again time.Time) {
 	return time.Time{}
 }
 
-// tell publishes one event and reports whether the broker has it.
+// tell publishes one event and reports whether the broker has it. Before it goes
+// the body as it was then, so that a hub sees each weigh-in pass; once a newer one
+// has been shown, that one as it is now. Nobody sees the weight jump back.
 func (a *announcer) tell(ctx context.Context, p *person, o Owed) bool {
-	if a.settledOK[o.Seq] {
+	if a.told[o.Seq] {
 		return true
 	}
-	body := p.topic("body")
-	if at, err := time.Parse(time.RFC3339, o.Event.MeasuredAt); err == nil && at.After(a.shown[body]) && o.Event.EventType == NewWeighIn {
-		if !a.publish(ctx, Message{Topic: body, Payload: p.bodyAsOf(at.Add(time.Second - 1)), Retained: true}) {
-			return false
-		}
-		a.shown[body] = at
+	body, asOf := p.topic("body"), o.Event.measured()
+	if a.shown[body].After(asOf) {
+		asOf = a.shown[body]
 	}
+	state := p.bodyAsOf(asOf)
+	if a.b.board.has(body) && !a.b.board.says(body, state) && !a.publish(ctx, Message{Topic: body, Payload: state, Retained: true}) {
+		return false
+	}
+	a.shown[body] = asOf
 	o.Event.Account = p.account.Name // it may have been renamed since
 	if !a.publish(ctx, Message{Topic: p.topic("weigh_in"), Payload: encode(o.Event)}) {
 		return false
 	}
-	a.settledOK[o.Seq] = true
+	a.told[o.Seq] = true
 	p.log.Info("weigh-in published", "event_type", string(o.Event.EventType), "id", o.Event.ID, "measured_at", o.Event.MeasuredAt)
 	if a.b.o.OnEvent != nil {
 		a.b.o.OnEvent(o.Event)
@@ -242,11 +255,15 @@ func (a *announcer) health(ctx context.Context) {
 	a.b.publishHealth(pending)
 }
 
-// goodbye publishes what is left and that the bridge goes: a clean disconnect
-// keeps the broker from publishing the will. Nothing is withdrawn.
+// goodbye publishes what is left, and as its last word that the bridge is gone: a
+// clean disconnect keeps the broker from publishing the will. Nothing is withdrawn.
 func (a *announcer) goodbye(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, goodbyeTimeout)
-	defer cancel()
-	a.b.board.set(a.b.topics.state(), []byte(offline))
+	if !a.up {
+		return
+	}
+	a.owing = true
 	a.work(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWord)
+	defer cancel()
+	a.publish(ctx, a.b.Will())
 }

@@ -11,19 +11,20 @@ import (
 // from when the weight was first seen. After the last look it is published without.
 func secondLooks() []time.Duration { return []time.Duration{10 * time.Second, 30 * time.Second} }
 
-// awaitFat notes which new weigh-ins lack a body fat that their scale usually
-// sends, and returns when to look for it again; zero if there is nothing to wait for.
-func (l *ledger) awaitFat(old *ledger, now time.Time) time.Time {
+// awaitFat returns which new weigh-ins lack a body fat that their scale usually
+// sends, since when, and when to look for it again; zero if there is nothing to
+// wait for.
+func (l *ledger) awaitFat(old *ledger, now time.Time) (awaited map[string]time.Time, next time.Time) {
 	known := make(map[string]bool, len(old.weighIns))
 	for _, w := range old.weighIns {
 		known[w.ID] = true
 	}
-	awaited, next := make(map[string]time.Time), time.Time{}
+	awaited = make(map[string]time.Time)
 	for _, w := range l.weighIns {
-		if known[w.ID] || w.FatPercent != nil || now.Sub(w.Time) > backfillAge || !old.usuallyWithFat(w.Origin) {
+		if known[w.ID] || w.Fat != nil || now.Sub(w.Time) > backfillAge || !old.usuallyWithFat(w.Origin) {
 			continue
 		}
-		since, waiting := l.awaited[w.ID]
+		since, waiting := old.awaited[w.ID]
 		if !waiting {
 			since = now
 		}
@@ -37,8 +38,7 @@ func (l *ledger) awaitFat(old *ledger, now time.Time) time.Time {
 			}
 		}
 	}
-	l.awaited = awaited
-	return next
+	return awaited, next
 }
 
 // usuallyWithFat reports whether most of the last weigh-ins from this source
@@ -49,7 +49,7 @@ func (l *ledger) usuallyWithFat(from fitbit.Origin) bool {
 	for i := len(l.weighIns) - 1; i >= 0 && seen < recent; i-- {
 		if w := l.weighIns[i]; w.Recorded == fitbit.RecordedByScale && w.Origin == from {
 			seen++
-			if w.FatPercent != nil {
+			if w.Fat != nil {
 				with++
 			}
 		}

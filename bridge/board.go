@@ -11,12 +11,15 @@ import (
 )
 
 // The order in which retained messages reach the broker: a device must not be
-// announced before the one it hangs from, nor before its state.
+// announced before the one it hangs from, nor before its state, and its state must
+// not be emptied while Home Assistant still reads it.
 const (
 	rankState = iota
 	rankBridge
 	rankPerson
 	rankDevice
+	rankGone    // a config withdrawn
+	rankEmptied // a state withdrawn
 )
 
 // configGap is how long a discovery config is left alone after it was sent: Home
@@ -41,9 +44,15 @@ type entry struct {
 	nth    int // of all topics, by first appearance
 	device *hass.Device
 	at     time.Time // when what it tells was measured; zero if that means nothing
-	dirty  bool
-	sent   time.Time
+	said   []byte    // the payload last acknowledged; nil if the broker may know none
+	sent   time.Time // when that was
 }
+
+// dirty reports whether the topic does not say what it should, as far as known.
+func (e *entry) dirty() bool { return e.said == nil || !bytes.Equal(e.said, e.Payload) }
+
+// config reports whether the topic announces something.
+func (e *entry) config() bool { return e.device != nil }
 
 func newBoard() *board { return &board{changed: newSignal(), entries: make(map[string]*entry)} }
 
@@ -75,14 +84,20 @@ func (b *board) put(e entry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	old := b.entries[e.Topic]
-	if old == nil {
+	switch {
+	case old == nil:
 		b.count++
 		old = &entry{nth: b.count}
 		b.entries[e.Topic] = old
-	} else if bytes.Equal(old.Payload, e.Payload) {
+	case bytes.Equal(old.Payload, e.Payload):
 		return
 	}
-	e.nth, e.sent, e.dirty, e.Retained = old.nth, old.sent, true, true
+	if len(e.Payload) == 0 {
+		if e.rank = rankEmptied; old.config() {
+			e.rank = rankGone
+		}
+	}
+	e.nth, e.said, e.sent, e.Retained = old.nth, old.said, old.sent, true
 	*old = e
 	b.changed.raise()
 }
@@ -95,11 +110,19 @@ func (b *board) has(topic string) bool {
 	return e != nil && len(e.Payload) > 0
 }
 
+// says reports whether the broker is known to hold this payload.
+func (b *board) says(topic string, payload []byte) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := b.entries[topic]
+	return e != nil && e.said != nil && bytes.Equal(e.said, payload)
+}
+
 // device returns what a discovery topic announces.
 func (b *board) device(topic string) (hass.Device, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if e := b.entries[topic]; e != nil && e.device != nil {
+	if e := b.entries[topic]; e != nil && e.config() {
 		return *e.device, true
 	}
 	return hass.Device{}, false
@@ -110,7 +133,19 @@ func (b *board) announces(id string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, e := range b.entries {
-		if e.device != nil && e.device.ID() == id {
+		if e.config() && e.device.ID() == id {
+			return true
+		}
+	}
+	return false
+}
+
+// news reports whether something is to be announced for the first time.
+func (b *board) news() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, e := range b.entries {
+		if e.config() && e.said == nil {
 			return true
 		}
 	}
@@ -122,7 +157,7 @@ func (b *board) touch() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, e := range b.entries {
-		e.dirty, e.sent = true, time.Time{}
+		e.said, e.sent = nil, time.Time{}
 	}
 }
 
@@ -132,10 +167,10 @@ func (b *board) due(low, high int, now time.Time) (messages []entry, again time.
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, e := range b.entries {
-		if !e.dirty || e.rank < low || e.rank > high {
+		if !e.dirty() || e.rank < low || e.rank > high {
 			continue
 		}
-		if ready := e.sent.Add(configGap); e.rank > rankState && now.Before(ready) {
+		if ready := e.sent.Add(configGap); e.config() && now.Before(ready) {
 			if again.IsZero() || ready.Before(again) {
 				again = ready
 			}
@@ -152,16 +187,11 @@ func (b *board) delivered(m Message, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e := b.entries[m.Topic]
-	if e == nil {
+	if e == nil || !m.Retained {
 		return
 	}
-	e.sent = now
-	if !bytes.Equal(e.Payload, m.Payload) {
-		e.dirty = true // it says something else than it should
-		return
-	}
-	e.dirty = false
-	if len(e.Payload) == 0 {
+	e.said, e.sent = append([]byte{}, m.Payload...), now
+	if len(m.Payload) == 0 && len(e.Payload) == 0 {
 		delete(b.entries, m.Topic)
 	}
 }

@@ -17,12 +17,8 @@ package bridge
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -174,125 +170,26 @@ func (b *Bridge) Run(ctx context.Context, publisher Publisher) error {
 	defer cancel()
 	var pollers sync.WaitGroup
 	if err := b.reconcile(polling, &pollers); err != nil {
+		cancel()
+		pollers.Wait()
 		return err
 	}
+	// What is being published when ctx ends is brought to its acknowledgement.
+	telling, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
 	told := make(chan struct{})
 	go func() {
 		defer close(told)
-		b.teller.run(ctx, publisher)
+		b.teller.run(telling, publisher)
 	}()
 	b.watch(polling, &pollers, version)
 	cancel()
 	pollers.Wait()
+	hurry := time.AfterFunc(finishTimeout, cut)
+	defer hurry.Stop()
 	b.teller.finish()
 	<-told
 	return nil
-}
-
-// watch notices people who come, go or sign in again, here or in another process.
-func (b *Bridge) watch(ctx context.Context, pollers *sync.WaitGroup, version int64) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		v, err := b.o.People.Version(ctx)
-		if err != nil || v == version {
-			continue // a store that cannot be read is reported by whoever needs a token
-		}
-		if err := b.reconcile(ctx, pollers); err != nil {
-			b.o.Log.Warn("accounts could not be read", "error", err)
-			continue
-		}
-		version = v
-	}
-}
-
-// reconcile starts, restarts and stops pollers so that they match the accounts.
-func (b *Bridge) reconcile(ctx context.Context, pollers *sync.WaitGroup) error {
-	accounts, err := b.o.People.Accounts(ctx)
-	if err != nil {
-		return fmt.Errorf("list accounts: %w", err)
-	}
-	wanted := make(map[string]Account, len(accounts))
-	for _, a := range accounts {
-		wanted[a.UID] = a
-	}
-	b.mu.Lock()
-	running := maps.Clone(b.persons)
-	b.mu.Unlock()
-	for uid, p := range running {
-		a, stays := wanted[uid]
-		if stays && a == p.account {
-			delete(wanted, uid)
-			continue
-		}
-		p.stop()
-		b.mu.Lock()
-		delete(b.persons, uid)
-		b.mu.Unlock()
-		if !stays {
-			b.forget(ctx, p)
-		} else if a.Name != p.account.Name {
-			b.board.clear(p.topics()...)
-		}
-	}
-	var errs []error
-	for _, a := range accounts {
-		if _, isNew := wanted[a.UID]; isNew {
-			errs = append(errs, b.start(ctx, pollers, a))
-		}
-	}
-	b.publishInfo(accounts)
-	return errors.Join(errs...)
-}
-
-func (b *Bridge) start(ctx context.Context, pollers *sync.WaitGroup, a Account) error {
-	source, err := b.o.People.Source(a)
-	if err != nil {
-		return fmt.Errorf("account %s: %w", a.Name, err)
-	}
-	past, err := b.o.Memory.Recall(ctx, a.UID)
-	if err != nil {
-		return fmt.Errorf("account %s: %w", a.Name, err)
-	}
-	p := newPerson(b, a, source, past)
-	p.show()
-	b.mu.Lock()
-	b.persons[a.UID] = p
-	b.mu.Unlock()
-	ctx, p.cancel = context.WithCancel(ctx)
-	pollers.Go(func() {
-		defer close(p.done)
-		p.run(ctx)
-	})
-	return nil
-}
-
-// forget removes a person from the house: topics, discovery, history.
-func (b *Bridge) forget(ctx context.Context, p *person) {
-	for _, d := range p.devices() {
-		for _, m := range d.Messages(b.o.Discovery, b.o.HassPrefix) {
-			b.teller.bury(ctx, m)
-		}
-	}
-	b.board.clear(p.topics()...)
-	if err := b.o.Memory.Forget(ctx, p.account.UID); err != nil {
-		b.o.Log.Warn("history of a removed account could not be deleted", "account", p.account.Name, "error", err)
-	}
-	b.o.Log.Info("account removed", "account", p.account.Name)
-}
-
-// people lists the running persons by account name.
-func (b *Bridge) people() []*person {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.SortedFunc(maps.Values(b.persons), func(x, y *person) int {
-		return strings.Compare(x.account.Name, y.account.Name)
-	})
 }
 
 // hass is the bridge as Home Assistant's discovery sees it.

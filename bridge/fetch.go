@@ -23,10 +23,6 @@ func (p *person) try(ctx context.Context, m fitbit.Metric, fetch func() error) e
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if errors.Is(err, fitbit.ErrStorage) {
-		p.troubles[storage] = err
-		return err
-	}
 	if err == nil || errors.Is(err, fitbit.ErrNoData) {
 		p.b.stats.polls.Add(1)
 		delete(p.denied, m)
@@ -120,7 +116,8 @@ func (p *person) fetchHeart(ctx context.Context) error {
 		if stops(err) {
 			return err
 		}
-		if worst = worse(worst, err); err == nil && m == fitbit.HeartRange {
+		_, rangeless := p.denied[fitbit.HeartRange]
+		if worst = worse(worst, err); err == nil && (rangeless || m == fitbit.HeartRange) {
 			next.HeartDate = today
 		}
 	}
@@ -157,22 +154,38 @@ func (p *person) learnHeart(ctx context.Context, next Profile, fetched []fitbit.
 	return nil
 }
 
-// fetchDevices asks for the paired scales and trackers.
+// fetchDevices asks for the paired scales and trackers, and withdraws those that
+// are gone.
 func (p *person) fetchDevices(ctx context.Context) error {
-	return p.try(ctx, fitbit.DevicesMetric, func() error {
-		devices, err := p.source.Devices(ctx)
-		if err != nil || slices.EqualFunc(devices, p.paired, sameDevice) {
-			return err
-		}
-		if err := p.record(ctx, p.ledger, Entry{Devices: &devices}); err != nil {
-			return err
-		}
-		before := p.topics()
-		p.paired = devices
-		now := p.topics()
-		p.b.board.clear(slices.DeleteFunc(before, func(t string) bool { return slices.Contains(now, t) })...)
-		return nil
+	var devices []fitbit.Device
+	err := p.try(ctx, fitbit.DevicesMetric, func() (err error) {
+		devices, err = p.source.Devices(ctx)
+		return err
 	})
+	if err != nil || slices.EqualFunc(devices, p.paired, sameDevice) {
+		return err
+	}
+	if err := p.record(ctx, p.ledger, Entry{Devices: &devices}); err != nil {
+		return err
+	}
+	states, configs := p.states(), p.configs()
+	p.pair(devices)
+	p.showDevices()
+	p.announce()
+	inUse := make(map[string]bool)
+	for _, topic := range p.states() {
+		inUse[topic] = true
+	}
+	for _, m := range p.configs() {
+		inUse[m.Topic] = true
+	}
+	for _, m := range configs {
+		if !inUse[m.Topic] {
+			p.b.teller.bury(ctx, m)
+		}
+	}
+	p.b.board.clear(slices.DeleteFunc(states, func(t string) bool { return inUse[t] })...)
+	return nil
 }
 
 func sameDevice(a, b fitbit.Device) bool {

@@ -31,6 +31,7 @@ func (p *person) fetchBody(ctx context.Context) error {
 	}
 	look := listing{window: window, weights: &weights}
 	if r := p.ledger.compare(look, p.now()); r.empty() && !r.doubt && r.waitUntil.IsZero() {
+		p.believe(r.next)
 		return nil
 	}
 	fats, err := p.fats(ctx, window)
@@ -48,8 +49,8 @@ func (p *person) sweepBody(ctx context.Context) error {
 	now := p.now()
 	first := p.profile.BaselineAt.IsZero()
 	window := fitbit.Window{From: now.Add(-sweepWindow)}
-	if gap := p.profile.LastSuccess.Add(-minuteWindow); !first && gap.Before(window.From) {
-		window.From = gap // the bridge has been off for long
+	if gap := p.swept.Add(-minuteWindow); gap.Before(window.From) {
+		window.From = gap // the bridge or the cloud has been off for long
 	}
 	if year := now.Add(-baselineWindow); first || window.From.Before(year) {
 		window.From = year
@@ -67,7 +68,11 @@ func (p *person) sweepBody(ctx context.Context) error {
 	case stops(err):
 		return err
 	case !first:
-		return worse(err, p.learn(ctx, look))
+		lerr := p.learn(ctx, look)
+		if lerr == nil && StateOf(err) == StateOK { // permission that is missing will not come later
+			p.swept = now
+		}
+		return worse(err, lerr)
 	case err != nil && !errors.Is(err, fitbit.ErrPermission):
 		return err // a baseline without its body fat would turn each of them into news later
 	}
@@ -102,6 +107,7 @@ func (p *person) baseline(ctx context.Context, look listing) error {
 	if err := p.record(ctx, next, Entry{Weights: next.weights, Fats: fats, Profile: &profile}); err != nil {
 		return err
 	}
+	p.swept = profile.BaselineAt
 	p.log.Info("first look finished", "weigh_ins", len(next.weighIns))
 	p.showBody()
 	return nil
@@ -123,6 +129,13 @@ func (p *person) fats(ctx context.Context, in fitbit.Window) (list []fitbit.Body
 	return list, err
 }
 
+// believe takes over a ledger that differs only in what is not stored.
+func (p *person) believe(next *ledger) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ledger = next
+}
+
 // learn takes in a listing: remember readings and the events owed for them in one
 // step, then show the new state.
 func (p *person) learn(ctx context.Context, look listing) error {
@@ -135,9 +148,7 @@ func (p *person) learn(ctx context.Context, look listing) error {
 		p.jobs[bodyJob].due = r.waitUntil
 	}
 	if r.empty() {
-		p.mu.Lock()
-		p.ledger = r.next
-		p.mu.Unlock()
+		p.believe(r.next)
 		return nil
 	}
 	for _, f := range r.found {
@@ -146,7 +157,9 @@ func (p *person) learn(ctx context.Context, look listing) error {
 	if err := p.record(ctx, r.next, r.entry); err != nil {
 		return err
 	}
-	p.b.teller.owed.raise()
+	if len(r.found) > 0 {
+		p.b.teller.owed.raise()
+	}
 	p.showBody()
 	return nil
 }

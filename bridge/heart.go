@@ -98,18 +98,19 @@ func (h heartDays) forgetBefore(date fitbit.Date) {
 // zone finds the location of a stored time zone; unknown is UTC.
 func zone(name string) *time.Location {
 	if t, err := time.Parse("-07:00", name); err == nil {
-		return t.Location()
+		return time.FixedZone("", offset(t))
 	}
-	loc, err := time.LoadLocation(name)
-	if err != nil || name == "" || name == "Local" {
-		return time.UTC
+	if loc, err := time.LoadLocation(name); err == nil && name != "" && name != "Local" {
+		return loc
 	}
-	return loc
+	return time.UTC
 }
 
-// zoneName is how a location is stored.
+// zoneName is how a location is stored: by its name if that is enough to find it
+// again, else by its offset now.
 func zoneName(loc *time.Location, now time.Time) string {
-	if name := loc.String(); name != "" && name != "Local" {
+	name := loc.String()
+	if _, err := time.LoadLocation(name); err == nil && name != "" && name != "Local" {
 		return name
 	}
 	return now.In(loc).Format("-07:00")

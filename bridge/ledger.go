@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
@@ -18,16 +19,16 @@ type ledger struct {
 
 	// doubted are readings that the last complete listing lacked: a list that has
 	// a hole for a moment must not look like a deletion.
-	doubted map[string]bool
+	doubtedWeights, doubtedFats ids
 	// awaited are new weigh-ins whose body fat has not arrived yet, and since when.
 	awaited map[string]time.Time
 }
 
+// ids is a set of readings.
+type ids map[string]bool
+
 func newLedger(weights []KnownWeight, fats []fitbit.BodyFat) *ledger {
-	l := &ledger{
-		weights: slices.Clone(weights), fats: slices.Clone(fats),
-		doubted: make(map[string]bool), awaited: make(map[string]time.Time),
-	}
+	l := &ledger{weights: slices.Clone(weights), fats: slices.Clone(fats)}
 	l.weighIns = assemble(l.weights, l.fats)
 	return l
 }
@@ -59,54 +60,113 @@ type finding struct {
 // compare finds out what a listing changes; the ledger itself stays as it is.
 func (l *ledger) compare(in listing, now time.Time) revision {
 	weights, fats := l.merge(in)
-	next := &ledger{weights: weights.all, fats: fats.all, doubted: l.doubts(in, weights, fats), awaited: l.awaited}
-	next.weighIns = assemble(next.weights, next.fats)
-
-	r := revision{next: next, doubt: len(weights.missing)+len(fats.missing) > 0}
-	if wait := next.awaitFat(l, now); !wait.IsZero() {
-		r.waitUntil = wait
+	next := &ledger{
+		weights: l.weights, fats: l.fats, weighIns: l.weighIns,
+		doubtedWeights: l.doubtedWeights, doubtedFats: l.doubtedFats,
+	}
+	if in.weights != nil {
+		next.doubtedWeights = weights.doubted
+	}
+	if in.fats != nil {
+		next.doubtedFats = fats.doubted
+	}
+	r := revision{next: next, doubt: weights.doubt || fats.doubt}
+	if weights.same() && fats.same() {
+		return r
+	}
+	next.take(l, weights, fats)
+	next.awaited, r.waitUntil = next.awaitFat(l, now)
+	if !r.waitUntil.IsZero() {
 		// Nothing of a weigh-in that is held back may be remembered yet, nor of
 		// any later one: events come in order.
 		weights, fats = l.merge(next.held(l, in))
-		next.weights, next.fats = weights.all, fats.all
-		next.weighIns = assemble(next.weights, next.fats)
+		next.take(l, weights, fats)
 	}
-	r.entry = Entry{GoneWeights: weights.gone, GoneFats: fats.gone, Fats: fats.changed}
-	r.entry.Weights = changedWeights(l.weights, next.weights)
+	r.entry = Entry{
+		Weights: changedWeights(l.weights, next.weights), Fats: fats.changed,
+		GoneWeights: weights.gone, GoneFats: fats.gone,
+	}
 	r.found = l.findings(next, now)
 	return r
 }
 
-// empty reports whether the listing said nothing new.
+// take makes l what old becomes with the changes.
+func (l *ledger) take(old *ledger, weights merged[KnownWeight], fats merged[fitbit.BodyFat]) {
+	l.weights, l.fats = weights.apply(old.weights, weightFace), fats.apply(old.fats, fatFace)
+	l.weighIns = assemble(l.weights, l.fats)
+}
+
+// empty reports whether there is nothing to remember.
 func (r revision) empty() bool {
 	return len(r.entry.Weights)+len(r.entry.Fats)+len(r.entry.GoneWeights)+len(r.entry.GoneFats) == 0
 }
 
-// merged is one list of readings brought up to date.
-type merged[T any] struct {
-	all     []T
-	changed []T      // new or different
-	gone    []string // doubted before and missing again
-	missing []string // missing for the first time
-	unheard []string // doubted before, and outside this listing's window
+// newestFat is the newest body fat as of a time, or ever if that is zero. Where
+// several sources tell of one weighing, the one that the weigh-in took counts.
+func (l *ledger) newestFat(weighIns []WeighIn, asOf time.Time) (fat *fitbit.BodyFat) {
+	n := len(l.fats)
+	if !asOf.IsZero() {
+		n = sort.Search(n, func(i int) bool { return l.fats[i].Time.After(asOf) })
+	}
+	if n > 0 {
+		fat = &l.fats[n-1]
+	}
+	for _, w := range slices.Backward(weighIns) {
+		if w.Fat == nil {
+			continue
+		}
+		if fat == nil || fat.Time.Sub(w.Fat.Time) <= sameMoment {
+			return w.Fat
+		}
+		break
+	}
+	return fat
 }
 
-func (l *ledger) merge(in listing) (merged[KnownWeight], merged[fitbit.BodyFat]) {
-	weights := merged[KnownWeight]{all: slices.Clone(l.weights)}
-	fats := merged[fitbit.BodyFat]{all: slices.Clone(l.fats)}
+// merged is what a listing changes in one list of readings.
+type merged[T any] struct {
+	changed []T      // new or different
+	gone    []string // doubted before and missing again
+	doubted ids      // missing for the first time, or doubted before and not listed this time
+	doubt   bool     // there is one of the former
+}
+
+// same reports whether the list is as it was.
+func (m merged[T]) same() bool { return len(m.changed)+len(m.gone) == 0 }
+
+// apply returns a list with the changes made.
+func (m merged[T]) apply(known []T, look func(T) face) []T {
+	settled := make(ids, len(m.changed)+len(m.gone))
+	for _, v := range m.changed {
+		settled[look(v).id] = true
+	}
+	for _, id := range m.gone {
+		settled[id] = true
+	}
+	all := make([]T, 0, len(known)+len(m.changed))
+	for _, v := range known {
+		if !settled[look(v).id] {
+			all = append(all, v)
+		}
+	}
+	return append(all, m.changed...)
+}
+
+func (l *ledger) merge(in listing) (weights merged[KnownWeight], fats merged[fitbit.BodyFat]) {
 	if in.weights != nil {
-		names := make(map[string]string, len(l.weights))
-		for _, w := range l.weights {
-			names[w.ID] = w.WeighIn
-		}
-		listed := make([]KnownWeight, len(*in.weights))
+		listed, place := make([]KnownWeight, len(*in.weights)), make(map[string]int, len(*in.weights))
 		for i, w := range *in.weights {
-			listed[i] = KnownWeight{Weight: w, WeighIn: names[w.ID]}
+			listed[i].Weight, place[w.ID] = w, i
 		}
-		weights = merge(l.weights, listed, in.window, l.doubted, weightFace)
+		for _, w := range l.weights {
+			if i, known := place[w.ID]; known {
+				listed[i].WeighIn = w.WeighIn
+			}
+		}
+		weights = merge(l.weights, listed, in.window, l.doubtedWeights, weightFace)
 	}
 	if in.fats != nil {
-		fats = merge(l.fats, *in.fats, in.window, l.doubted, fatFace)
+		fats = merge(l.fats, *in.fats, in.window, l.doubtedFats, fatFace)
 	}
 	return weights, fats
 }
@@ -119,8 +179,8 @@ type face struct {
 	fitbit.Origin
 }
 
-func weightFace(w KnownWeight) face { return face{"w" + w.ID, w.Time, w.Kilograms, w.Origin} }
-func fatFace(f fitbit.BodyFat) face { return face{"f" + f.ID, f.Time, f.Percent, f.Origin} }
+func weightFace(w KnownWeight) face { return face{w.ID, w.Time, w.Kilograms, w.Origin} }
+func fatFace(f fitbit.BodyFat) face { return face{f.ID, f.Time, f.Percent, f.Origin} }
 func (f face) differs(other face) bool {
 	return !f.at.Equal(other.at) || offset(f.at) != offset(other.at) || f.value != other.value || f.Origin != other.Origin
 }
@@ -130,9 +190,9 @@ func offset(t time.Time) int {
 	return seconds
 }
 
-// merge brings known readings up to date with a complete list of a window.
-func merge[T any](known, listed []T, window fitbit.Window, doubted map[string]bool, look func(T) face) merged[T] {
-	var m merged[T]
+// merge compares known readings with a complete list of a window.
+func merge[T any](known, listed []T, window fitbit.Window, doubted ids, look func(T) face) merged[T] {
+	m := merged[T]{doubted: make(ids)}
 	fresh := make(map[string]T, len(listed))
 	for _, v := range listed {
 		fresh[look(v).id] = v
@@ -140,44 +200,28 @@ func merge[T any](known, listed []T, window fitbit.Window, doubted map[string]bo
 	for _, old := range known {
 		f := look(old)
 		v, stays := fresh[f.id]
-		delete(fresh, f.id)
 		switch {
-		case stays && look(v).differs(f):
-			m.all, m.changed = append(m.all, v), append(m.changed, v)
 		case stays:
-			m.all = append(m.all, old)
+			if delete(fresh, f.id); look(v).differs(f) {
+				m.changed = append(m.changed, v)
+			}
 		case !window.Contains(f.at):
-			m.all = append(m.all, old)
 			if doubted[f.id] {
-				m.unheard = append(m.unheard, f.id)
+				m.doubted[f.id] = true
 			}
 		case doubted[f.id]:
-			m.gone = append(m.gone, f.id[1:])
+			m.gone = append(m.gone, f.id)
 		default:
-			m.all, m.missing = append(m.all, old), append(m.missing, f.id)
+			m.doubted[f.id], m.doubt = true, true
 		}
 	}
 	for _, v := range listed { // in the list's order
 		if _, isNew := fresh[look(v).id]; isNew {
-			m.all, m.changed = append(m.all, v), append(m.changed, v)
+			m.changed = append(m.changed, v)
 			delete(fresh, look(v).id)
 		}
 	}
 	return m
-}
-
-// doubts carries over what this listing could not settle.
-func (l *ledger) doubts(in listing, weights merged[KnownWeight], fats merged[fitbit.BodyFat]) map[string]bool {
-	d := make(map[string]bool)
-	for id := range l.doubted {
-		if in.weights == nil && id[0] == 'w' || in.fats == nil && id[0] == 'f' {
-			d[id] = true
-		}
-	}
-	for _, id := range slices.Concat(weights.missing, weights.unheard, fats.missing, fats.unheard) {
-		d[id] = true
-	}
-	return d
 }
 
 // changedWeights lists the readings that are new, or differ, or have moved to
@@ -214,7 +258,7 @@ func (l *ledger) findings(next *ledger, now time.Time) []finding {
 		switch {
 		case known && o.same(w):
 			continue
-		case known && o.FatPercent == nil && late && o.sameWeight(w):
+		case known && o.Fat == nil && late && o.sameWeight(w):
 			continue // an old weigh-in has become more complete: nobody waits for that
 		case known:
 			f.kind = Correction

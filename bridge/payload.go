@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"encoding/json"
+	"sort"
 	"time"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
@@ -32,6 +33,15 @@ type Event struct {
 	Source             *string          `json:"source"`
 	Recorded           fitbit.Recording `json:"recorded"`
 	Account            string           `json:"account"`
+}
+
+// measured is when that was, in whole seconds; zero if it does not say.
+func (e Event) measured() time.Time {
+	t, err := time.Parse(time.RFC3339, e.MeasuredAt)
+	if err != nil {
+		return time.Time{}
+	}
+	return t
 }
 
 // bodyState is the payload of the body topic.
@@ -86,7 +96,7 @@ func newEvent(f finding, height float64, account string) Event {
 	w := f.weighIn
 	e := Event{
 		EventType: f.kind, ID: w.ID, MeasuredAt: *stamp(w.Time), WeightKg: round(w.Kilograms, 2),
-		BodyFatPct: rounded(w.FatPercent), BMI: bmi(w.Kilograms, height),
+		BodyFatPct: rounded(w.fatPercent()), BMI: bmi(w.Kilograms, height),
 		Source: text(w.Device), Recorded: w.Recorded, Account: account,
 	}
 	if f.before != nil {
@@ -97,19 +107,16 @@ func newEvent(f finding, height float64, account string) Event {
 	return e
 }
 
-// body returns the state as it was right after asOf, or as it is if asOf is zero.
+// body returns the state as it was in the second of asOf, or as it is if asOf is zero.
 func (l *ledger) body(asOf time.Time, height float64, account string) bodyState {
 	s := bodyState{Account: account}
 	weighIns := l.weighIns
-	for !asOf.IsZero() && len(weighIns) > 0 && weighIns[len(weighIns)-1].Time.After(asOf) {
-		weighIns = weighIns[:len(weighIns)-1]
+	if !asOf.IsZero() {
+		asOf = asOf.Truncate(time.Second).Add(time.Second - 1)
+		n := sort.Search(len(weighIns), func(i int) bool { return weighIns[i].Time.After(asOf) })
+		weighIns = weighIns[:n]
 	}
-	var fat *fitbit.BodyFat
-	for i, f := range l.fats {
-		if (asOf.IsZero() || !f.Time.After(asOf.Add(sameMoment))) && (fat == nil || !f.Time.Before(fat.Time)) {
-			fat = &l.fats[i]
-		}
-	}
+	fat := l.newestFat(weighIns, asOf)
 	if fat != nil {
 		s.BodyFatPct, s.BodyFatMeasuredAt = new(round(fat.Percent, 1)), stamp(fat.Time)
 	}

@@ -29,9 +29,12 @@ type person struct {
 	jobs    []*job
 	shown   atomic.Pointer[State]       // the state last reported; health reads it
 	denied  map[fitbit.Metric]time.Time // when a permission was last found missing
+	limited time.Time                   // no request before this moment
+	swept   time.Time                   // when the body was last looked at thoroughly
 
 	days     heartDays
 	paired   []fitbit.Device
+	powered  map[string]bool // devices that have reported a battery in this run
 	troubles troubles
 
 	mu      sync.Mutex // for the announcer, which reads these two
@@ -43,10 +46,11 @@ func newPerson(b *Bridge, a Account, source fitbit.Source, past Past) *person {
 	p := &person{
 		b: b, account: a, source: source, since: b.o.Now(), log: b.o.Log.With("account", a.Name),
 		pollNow: newSignal(), tokens: pollBurst, refill: b.o.Now(), cancel: func() {}, done: make(chan struct{}),
-		denied: make(map[fitbit.Metric]time.Time),
-		ledger: newLedger(past.Weights, past.Fats), days: newHeartDays(past.Days), paired: past.Devices,
-		profile: past.Profile, troubles: make(troubles),
+		denied: make(map[fitbit.Metric]time.Time), powered: make(map[string]bool),
+		ledger: newLedger(past.Weights, past.Fats), days: newHeartDays(past.Days),
+		profile: past.Profile, troubles: make(troubles), swept: past.Profile.LastSuccess,
 	}
+	p.pair(past.Devices)
 	if !a.SignedIn {
 		p.troubles[fitbit.SettingsMetric] = &fitbit.CloudError{
 			Kind: fitbit.ErrReauthRequired, Detail: "the sign-in has expired or was revoked",
@@ -123,21 +127,32 @@ func (p *person) record(ctx context.Context, next *ledger, e Entry) error {
 // topic returns one of the person's topics.
 func (p *person) topic(name string) string { return p.b.topics.of(p.account.Name, name) }
 
-// topics lists all of the person's retained topics.
-func (p *person) topics() []string {
+// states lists the person's retained topics, without discovery.
+func (p *person) states() []string {
 	list := []string{p.topic("availability"), p.topic("body"), p.topic("heart"), p.topic("connection")}
 	for _, d := range p.paired {
 		list = append(list, p.topic("device/"+d.ID))
 	}
+	return list
+}
+
+// configs lists what announces the person and what they own.
+func (p *person) configs() (list []hass.Message) {
 	for _, d := range p.devices() {
-		for _, m := range d.Messages(p.b.o.Discovery, p.b.o.HassPrefix) {
-			list = append(list, m.Topic)
-		}
+		list = append(list, d.Messages(p.b.o.Discovery, p.b.o.HassPrefix)...)
 	}
 	return list
 }
 
-// show puts everything known of the person on the board.
+// pair takes in the list of paired devices.
+func (p *person) pair(devices []fitbit.Device) {
+	p.paired = devices
+	for _, d := range devices {
+		p.powered[d.ID] = p.powered[d.ID] || d.BatteryPercent != nil || d.Battery != ""
+	}
+}
+
+// show puts on the board how everything known of the person stands.
 func (p *person) show() {
 	p.showBody()
 	p.b.board.set(p.topic("heart"), encode(p.days.state(p.profile.HeartDate, p.profile.Latest, p.account.Name)))
@@ -148,6 +163,10 @@ func (p *person) show() {
 		status = online
 	}
 	p.b.board.set(p.topic("availability"), []byte(status))
+}
+
+// announce puts on the board what Home Assistant should know of the person.
+func (p *person) announce() {
 	for i, d := range p.devices() {
 		p.b.board.announce(min(rankPerson+i, rankDevice), d, p.b.o.Discovery, p.b.o.HassPrefix)
 	}
@@ -161,7 +180,7 @@ func (p *person) showBody() {
 	p.b.board.setAt(p.topic("body"), p.bodyAsOf(time.Time{}), newest)
 }
 
-// bodyAsOf is the body payload as it was at a time, or as it is now if that is zero.
+// bodyAsOf is the body payload as it was in that second, or as it is if t is zero.
 func (p *person) bodyAsOf(t time.Time) []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -185,7 +204,7 @@ func (p *person) devices() []hass.Device {
 	list := []hass.Device{p.b.hass().Person(who)}
 	for _, d := range p.paired {
 		list = append(list, p.b.hass().Paired(who, hass.Paired{
-			ID: d.ID, Name: d.Name, Type: string(d.Type), HasBattery: d.BatteryPercent != nil || d.Battery != "",
+			ID: d.ID, Name: d.Name, Type: string(d.Type), HasBattery: p.powered[d.ID],
 		}))
 	}
 	return list

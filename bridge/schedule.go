@@ -82,13 +82,17 @@ func (p *person) wait(ctx context.Context, d time.Duration) {
 // button without end is slowed down to one poll a second.
 func (p *person) demand() {
 	now := p.now()
-	earned := int(now.Sub(p.refill) / time.Second)
-	p.tokens, p.refill = min(p.tokens+max(earned, 0), pollBurst), now
+	earned := max(now.Sub(p.refill).Truncate(time.Second), 0)
+	p.refill = p.refill.Add(earned)
+	p.tokens = int(min(time.Duration(p.tokens)+earned/time.Second, pollBurst))
 	due := now
 	if p.tokens == 0 {
 		due = now.Add(time.Second)
 	} else {
 		p.tokens--
+	}
+	if p.limited.After(due) {
+		due = p.limited
 	}
 	for _, j := range p.jobs {
 		if j.onDemand && j.due.After(due) {
@@ -135,17 +139,23 @@ func (p *person) schedule(j *job, err error) {
 	}
 	j.due = now.Add(early(backoff))
 	limited, isLimit := errors.AsType[*fitbit.RateLimitError](err)
-	for _, other := range p.jobs {
-		switch {
-		case isLimit: // the budget is the person's, not the job's
-			until := limited.Until.Add(time.Duration(rand.Int64N(int64(5 * time.Second)))) //nolint:gosec // spreading load
-			if other.due.Before(until) {
-				other.due = until
-			}
-		case errors.Is(err, fitbit.ErrSetup):
-			if slow := now.Add(early(longestRetry)); other.due.Before(slow) {
-				other.due = slow
-			}
+	switch {
+	case isLimit: // the budget is the person's, not the job's
+		p.limited = limited.Until.Add(time.Duration(rand.Int64N(int64(5 * time.Second)))) //nolint:gosec // spreading load
+		if p.limited.After(now.Add(firstRetry)) {
+			j.due = p.limited
+		}
+		p.postpone(p.limited)
+	case errors.Is(err, fitbit.ErrSetup):
+		p.postpone(now.Add(early(longestRetry)))
+	}
+}
+
+// postpone lets no job run before t.
+func (p *person) postpone(t time.Time) {
+	for _, j := range p.jobs {
+		if j.due.Before(t) {
+			j.due = t
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"encoding/json"
 	"os"
 	"runtime"
 	"strconv"
@@ -34,7 +35,7 @@ type infoState struct {
 	StartedAt string            `json:"started_at"`
 	Accounts  []infoAccount     `json:"accounts"`
 	Topics    map[string]string `json:"topics"`
-	Config    any               `json:"config"`
+	Config    json.RawMessage   `json:"config"`
 }
 
 type infoAccount struct {
@@ -45,7 +46,7 @@ type infoAccount struct {
 
 func (b *Bridge) publishInfo(accounts []Account) {
 	info := infoState{
-		Version: b.o.Version, StartedAt: b.started.Format(time.RFC3339), Accounts: []infoAccount{},
+		Version: b.o.Version, StartedAt: b.started.Format(time.RFC3339), Accounts: []infoAccount{}, Config: b.o.Config,
 		Topics: map[string]string{
 			"prefix": b.topics.prefix, "discovery": string(b.o.Discovery), "discovery_prefix": b.topics.hass,
 			"home_assistant_status": b.topics.status, "state": b.topics.state(), "health": b.topics.health(),
@@ -56,9 +57,6 @@ func (b *Bridge) publishInfo(accounts []Account) {
 	}
 	for _, a := range accounts {
 		info.Accounts = append(info.Accounts, infoAccount{Name: a.Name, Backend: a.Backend, UID: a.UID})
-	}
-	if len(b.o.Config) > 0 {
-		info.Config = b.o.Config
 	}
 	b.board.set(b.topics.info(), encode(info))
 }

@@ -46,8 +46,8 @@ func (a *announcer) compare(ctx context.Context, topic string, found hass.Found)
 		// the config without it follows by itself.
 		if stub, retiring := d.Retiring(found.Components); retiring {
 			for _, m := range stub.Messages(a.b.o.Discovery, a.b.o.HassPrefix) {
-				if m.Topic == topic {
-					a.publish(ctx, Message{Topic: topic, Payload: m.Payload, Retained: true})
+				if m.Topic == topic && a.publish(ctx, Message{Topic: topic, Payload: m.Payload, Retained: true}) {
+					a.settle()
 				}
 			}
 		}
@@ -64,13 +64,12 @@ func (a *announcer) compare(ctx context.Context, topic string, found hass.Found)
 // that is not there to see it would keep a ghost; for its next birth the config is
 // kept, to be shown and withdrawn before its eyes.
 func (a *announcer) bury(ctx context.Context, m hass.Message) {
+	if !a.present.Load() {
+		if err := a.b.o.Memory.Bury(ctx, Message{Topic: m.Topic, Payload: m.Payload, Retained: true}); err != nil {
+			a.b.o.Log.Warn("history could not be written", "error", err)
+		}
+	}
 	a.b.board.clear(m.Topic)
-	if a.present.Load() {
-		return
-	}
-	if err := a.b.o.Memory.Bury(ctx, Message{Topic: m.Topic, Payload: m.Payload, Retained: true}); err != nil {
-		a.b.o.Log.Warn("history could not be written", "error", err)
-	}
 }
 
 // exhume shows buried configs to a Home Assistant that has just come up.
@@ -96,7 +95,9 @@ func (a *announcer) rebury(ctx context.Context) (again time.Time) {
 	now := time.Now()
 	for topic, due := range a.burials {
 		if now.Before(due) {
-			again = due
+			if again.IsZero() || due.Before(again) {
+				again = due
+			}
 			continue
 		}
 		if !a.b.board.has(topic) && !a.publish(ctx, Message{Topic: topic, Retained: true}) {

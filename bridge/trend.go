@@ -54,10 +54,13 @@ func change(points []trendPoint, days int) *float64 {
 	return nil
 }
 
-// round to the given number of decimals.
+// round to the given number of decimals; never to minus zero, which JSON would show.
 func round(v float64, decimals int) float64 {
 	p := math.Pow10(decimals)
-	return math.Round(v*p) / p
+	if v = math.Round(v*p) / p; v == 0 {
+		return 0
+	}
+	return v
 }
 
 // rounded is round to the one decimal that most payload fields carry; nil stays nil.

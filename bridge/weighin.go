@@ -19,16 +19,23 @@ const (
 // WeighIn is one time somebody stood on a scale, put together from the readings
 // that tell of it.
 type WeighIn struct {
-	ID         string // never changes
-	Time       time.Time
-	Kilograms  float64
-	FatPercent *float64
+	ID        string // never changes
+	Time      time.Time
+	Kilograms float64
+	Fat       *fitbit.BodyFat // nil if it was not measured
 	fitbit.Origin
+}
+
+func (w WeighIn) fatPercent() *float64 {
+	if w.Fat == nil {
+		return nil
+	}
+	return &w.Fat.Percent
 }
 
 // same reports whether the house would be told the same about both.
 func (w WeighIn) same(o WeighIn) bool {
-	return w.sameWeight(o) && equal(rounded(w.FatPercent), rounded(o.FatPercent))
+	return w.sameWeight(o) && equal(rounded(w.fatPercent()), rounded(o.fatPercent()))
 }
 
 func (w WeighIn) sameWeight(o WeighIn) bool {
@@ -41,11 +48,14 @@ type cluster struct {
 	members []KnownWeight
 }
 
-// assemble puts readings together into weigh-ins, oldest first, and names the
-// weigh-in of each reading in place. The same weighing seen through several
-// sources is one weigh-in, and the scale's word counts.
+// assemble puts readings together into weigh-ins, oldest first; in place it sorts
+// both lists by time and names the weigh-in of each weight. The same weighing seen
+// through several sources is one weigh-in, and the scale's word counts.
 func assemble(weights []KnownWeight, fats []fitbit.BodyFat) []WeighIn {
 	slices.SortFunc(weights, func(a, b KnownWeight) int {
+		return cmp.Or(a.Time.Compare(b.Time), strings.Compare(a.ID, b.ID))
+	})
+	slices.SortFunc(fats, func(a, b fitbit.BodyFat) int {
 		return cmp.Or(a.Time.Compare(b.Time), strings.Compare(a.ID, b.ID))
 	})
 	clusters := group(weights)
@@ -98,13 +108,22 @@ func (c cluster) accepts(w KnownWeight) bool {
 	})
 }
 
+// rank orders the ways to record by how much their word counts.
 func rank(r fitbit.Recording) int {
-	return slices.Index([]fitbit.Recording{fitbit.RecordedByScale, fitbit.RecordedByHand, fitbit.RecordedOther}, r)
+	switch r {
+	case fitbit.RecordedByScale:
+		return 0
+	case fitbit.RecordedByHand:
+		return 1
+	default:
+		return 2
+	}
 }
 
 // nameThem gives each cluster the id it has been published under: the one its
 // readings remember, first come first served, founders before joiners; else that
-// of its best reading.
+// of its best reading. No two get the same, even where a reading comes back after
+// its weigh-in lived on in a copy.
 func nameThem(clusters []cluster) {
 	taken := make(map[string]bool, len(clusters))
 	claim := func(wanted func(KnownWeight) string) {
@@ -124,35 +143,55 @@ func nameThem(clusters []cluster) {
 	})
 	claim(func(m KnownWeight) string { return m.WeighIn })
 	claim(func(m KnownWeight) string { return m.ID })
+	claim(func(m KnownWeight) string {
+		id := m.ID
+		for taken[id] {
+			id += "_"
+		}
+		return id
+	})
 }
 
+// How surely a body fat belongs to a weigh-in.
+const (
+	bySource = iota // of the reading whose word counts
+	byCopy          // of one that tells of the same weighing
+	byMoment        // of any other, but the very same time
+)
+
 // addFat gives each body-fat reading to the nearest weigh-in of the same source.
+// It wants both lists sorted.
 func addFat(weighIns []WeighIn, clusters []cluster, fats []fitbit.BodyFat) {
 	type pair struct {
-		distance time.Duration
-		weighIn  int
-		fat      int
+		link         int
+		distance     time.Duration
+		weighIn, fat int
 	}
 	var pairs []pair
+	first := 0 // clusters before this one are too old
 	for f, fat := range fats {
-		first, _ := slices.BinarySearchFunc(clusters, fat.Time.Add(-2*sameMoment), func(c cluster, t time.Time) int {
-			return c.members[0].Time.Compare(t)
-		})
+		for first < len(clusters) && fat.Time.Sub(clusters[first].members[0].Time) > 2*sameMoment {
+			first++
+		}
 		for i := first; i < len(clusters) && clusters[i].members[0].Time.Sub(fat.Time) <= 2*sameMoment; i++ {
-			for _, m := range clusters[i].members {
+			for n, m := range clusters[i].members {
 				d := m.Time.Sub(fat.Time).Abs()
-				if d == 0 || d <= sameMoment && sameSource(m.Origin, fat.Origin) {
-					pairs = append(pairs, pair{d, i, f})
+				switch {
+				case d <= sameMoment && sameSource(m.Origin, fat.Origin):
+					pairs = append(pairs, pair{min(bySource+n, byCopy), d, i, f})
+				case d == 0:
+					pairs = append(pairs, pair{byMoment, d, i, f})
 				}
 			}
 		}
 	}
-	slices.SortStableFunc(pairs, func(a, b pair) int { return cmp.Compare(a.distance, b.distance) })
-	used := make(map[int]bool)
+	slices.SortStableFunc(pairs, func(a, b pair) int {
+		return cmp.Or(cmp.Compare(a.link, b.link), cmp.Compare(a.distance, b.distance))
+	})
+	used := make([]bool, len(fats))
 	for _, p := range pairs {
-		if weighIns[p.weighIn].FatPercent == nil && !used[p.fat] {
-			weighIns[p.weighIn].FatPercent = new(fats[p.fat].Percent)
-			used[p.fat] = true
+		if weighIns[p.weighIn].Fat == nil && !used[p.fat] {
+			weighIns[p.weighIn].Fat, used[p.fat] = &fats[p.fat], true
 		}
 	}
 }

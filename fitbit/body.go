@@ -41,7 +41,7 @@ type BodyFat struct {
 // BMI returns the body-mass index in kg/m² of a weight in kilograms and a height
 // in metres, and false where the height is unknown.
 func BMI(kilograms, metres float64) (float64, bool) {
-	if metres <= 0 {
+	if !(metres > 0) { // NaN is not a height either
 		return 0, false
 	}
 	return kilograms / (metres * metres), true

@@ -18,17 +18,16 @@ var ErrNoCallback = errors.New("no sign-in code in it")
 
 // ParseCallback reads the address a browser ended up at after the consent page:
 // the whole address, only its query, or the bare code, with whatever white space
-// and "#_=_" got into it on the way. Error: [ErrNoCallback], which never quotes
-// the text.
+// and "#_=_" got into it on the way. What it returns is printable ASCII, as RFC
+// 6749 (appendix A) has it. Error: [ErrNoCallback], which never quotes the text.
 func ParseCallback(text string) (Callback, error) {
 	text = strings.Join(strings.Fields(text), "")
 	text = strings.Trim(text, `"'<>`)
 	text, _, _ = strings.Cut(text, "#")
+	// A query alone may hold addresses too: scopes look like some.
 	query := text
-	if _, after, ok := strings.Cut(text, "?"); ok {
+	if before, after, ok := strings.Cut(text, "?"); ok && !strings.Contains(before, "=") {
 		query = after
-	} else if strings.Contains(text, "://") {
-		return Callback{}, ErrNoCallback
 	}
 	if !strings.Contains(query, "=") {
 		return bareCode(query)
@@ -38,10 +37,10 @@ func ParseCallback(text string) (Callback, error) {
 		return Callback{}, ErrNoCallback
 	}
 	c := Callback{Code: values.Get("code"), State: values.Get("state"), Err: values.Get("error")}
-	switch {
-	case c.Err != "":
+	if c.Err != "" {
 		c.Code = ""
-	case c.Code == "":
+	}
+	if c.Code == "" && c.Err == "" || !printable(c.Code+c.State+c.Err) {
 		return Callback{}, ErrNoCallback
 	}
 	return c, nil
@@ -50,8 +49,12 @@ func ParseCallback(text string) (Callback, error) {
 // bareCode accepts a code as it stands in an address ("4%2F0A…") or decoded.
 func bareCode(s string) (Callback, error) {
 	code, err := url.PathUnescape(s)
-	if err != nil || len(code) < 8 || strings.ContainsFunc(code, func(r rune) bool { return r <= ' ' || r > '~' }) {
+	if err != nil || len(code) < 8 || strings.Contains(code, ":") || !printable(code) { // with a colon it is an address
 		return Callback{}, ErrNoCallback
 	}
 	return Callback{Code: code}, nil
+}
+
+func printable(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
 }

@@ -21,10 +21,10 @@ func DateOf(t time.Time) Date {
 // ParseDate reads "2006-01-02" and refuses days no calendar has.
 func ParseDate(s string) (Date, error) {
 	t, err := time.Parse(time.DateOnly, s)
-	if err != nil {
-		return Date{}, fmt.Errorf("%q is not a date; write it as 2026-11-20", s)
+	if d := DateOf(t); err == nil && d.Valid() {
+		return d, nil
 	}
-	return DateOf(t), nil
+	return Date{}, fmt.Errorf("%.40q is not a date; write it as 2026-11-20", s)
 }
 
 // String returns the day as "2006-01-02".
@@ -45,7 +45,8 @@ func (d Date) AddDays(n int) Date { return DateOf(d.midnightUTC().AddDate(0, 0, 
 
 // Sub returns the number of days from other to d.
 func (d Date) Sub(other Date) int {
-	return int(d.midnightUTC().Sub(other.midnightUTC()) / (24 * time.Hour))
+	const day = 24 * 60 * 60 // not a Duration: that ends after 292 years
+	return int((d.midnightUTC().Unix() - other.midnightUTC().Unix()) / day)
 }
 
 // Compare returns -1, 0 or 1 as d is before, equal to or after other.
@@ -54,14 +55,25 @@ func (d Date) Compare(other Date) int { return d.midnightUTC().Compare(other.mid
 // Before reports whether d is earlier than other.
 func (d Date) Before(other Date) bool { return d.Compare(other) < 0 }
 
-// Start returns the first moment of the day in loc. Where a daylight-saving
-// change skips midnight that is the first moment the clocks show.
+// Start returns the first moment of the day in loc: midnight, or where the clocks
+// are put forward over it, the first moment they show. A day that a place has
+// left out starts with the next one.
 func (d Date) Start(loc *time.Location) time.Time {
+	// time.Date picks either side of a change of the clocks and does not say which.
 	t := time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, loc)
-	if DateOf(t).Before(d) { // the skipped hour was resolved into the day before
-		_, before := t.Zone()
-		_, after := t.Add(2 * time.Hour).Zone()
-		t = t.Add(time.Duration(after-before) * time.Second)
+	change, next := t.ZoneBounds()
+	if DateOf(t).Before(d) {
+		return next
+	}
+	if change.IsZero() {
+		return t
+	}
+	switch before := change.Add(-1); {
+	case DateOf(before) == d: // put back over midnight: it strikes twice
+		_, offset := before.Zone()
+		return d.midnightUTC().Add(-time.Duration(offset) * time.Second).In(loc)
+	case DateOf(change) == d: // put forward over midnight
+		return change
 	}
 	return t
 }

@@ -4,8 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"path"
-	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -15,22 +15,22 @@ import (
 
 // Weights lists the weight readings within the window, from all sources.
 func (c *Client) Weights(ctx context.Context, in fitbit.Window) ([]fitbit.Weight, error) {
-	points, err := c.list(ctx, weightType, in, samplePageSize)
-	if err != nil {
-		return nil, err
-	}
 	var weights []fitbit.Weight
-	for _, p := range points {
+	err := c.list(ctx, weightType, in, func(p dataPoint) {
 		if w, ok := p.asWeight(); ok {
 			weights = append(weights, w)
 		}
+	})
+	if err != nil {
+		return nil, err
 	}
-	return byTime(weights, func(w fitbit.Weight) (time.Time, string) { return w.Time, w.ID }), nil
+	return byTime(weights, func(w fitbit.Weight) time.Time { return w.Time },
+		func(a, b fitbit.Weight) int { return strings.Compare(a.ID, b.ID) }), nil
 }
 
 // LatestWeight returns the newest weight reading ever.
 func (c *Client) LatestWeight(ctx context.Context) (fitbit.Weight, error) {
-	r, err := c.page(ctx, weightType, "", 1)
+	r, err := c.page(ctx, weightType, query{size: newestFew})
 	if err != nil {
 		return fitbit.Weight{}, err
 	}
@@ -44,29 +44,22 @@ func (c *Client) LatestWeight(ctx context.Context) (fitbit.Weight, error) {
 
 // BodyFats lists the body-fat readings within the window, from all sources.
 func (c *Client) BodyFats(ctx context.Context, in fitbit.Window) ([]fitbit.BodyFat, error) {
-	points, err := c.list(ctx, bodyFatType, in, samplePageSize)
+	var fats []fitbit.BodyFat
+	err := c.list(ctx, bodyFatType, in, func(p dataPoint) {
+		if f, ok := p.asBodyFat(); ok {
+			fats = append(fats, f)
+		}
+	})
 	if err != nil {
 		return nil, err
 	}
-	var fats []fitbit.BodyFat
-	for _, p := range points {
-		if p.BodyFat == nil {
-			continue
-		}
-		at, timed := p.BodyFat.SampleTime.local()
-		// Zeros are left out, so no percentage is 0 %, which nobody has.
-		percent, ok := p.BodyFat.Percentage.within(0.1, 100)
-		if !timed || !ok {
-			continue
-		}
-		fats = append(fats, fitbit.BodyFat{ID: p.id(at), Time: at, Percent: percent, Origin: p.DataSource.origin()})
-	}
-	return byTime(fats, func(f fitbit.BodyFat) (time.Time, string) { return f.Time, f.ID }), nil
+	return byTime(fats, func(f fitbit.BodyFat) time.Time { return f.Time },
+		func(a, b fitbit.BodyFat) int { return strings.Compare(a.ID, b.ID) }), nil
 }
 
 // Height returns the newest height on record, in metres.
 func (c *Client) Height(ctx context.Context) (float64, error) {
-	r, err := c.page(ctx, heightType, "", 1)
+	r, err := c.page(ctx, heightType, query{size: newestFew})
 	if err != nil {
 		return 0, err
 	}
@@ -93,18 +86,35 @@ func (p dataPoint) asWeight() (fitbit.Weight, bool) {
 	return fitbit.Weight{ID: p.id(at), Time: at, Kilograms: grams / 1000, Origin: p.DataSource.origin()}, true
 }
 
+func (p dataPoint) asBodyFat() (fitbit.BodyFat, bool) {
+	if p.BodyFat == nil {
+		return fitbit.BodyFat{}, false
+	}
+	at, timed := p.BodyFat.SampleTime.local()
+	// Zeros are left out, so no percentage is 0 %, which nobody has.
+	percent, ok := p.BodyFat.Percentage.within(0.1, 100)
+	if !timed || !ok {
+		return fitbit.BodyFat{}, false
+	}
+	return fitbit.BodyFat{ID: p.id(at), Time: at, Percent: percent, Origin: p.DataSource.origin()}, true
+}
+
 // id is the last part of the point's name. Points that carry none, or one that
 // could not stand in a topic or a file, are named after what they say.
 func (p dataPoint) id(at time.Time) string {
-	return resourceID(p.Name, p.key(at))
+	return resourceID(p.Name, func() string { return fmt.Sprint(p.key(at)) })
 }
 
-func resourceID(name, otherwise string) string {
-	if id := path.Base(name); regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`).MatchString(id) {
+func resourceID(name string, otherwise func() string) string {
+	if id := path.Base(name); len(id) <= 128 && !strings.ContainsFunc(id, unfitForID) {
 		return id
 	}
-	sum := sha256.Sum256([]byte(otherwise))
+	sum := sha256.Sum256([]byte(otherwise()))
 	return "x" + hex.EncodeToString(sum[:8])
+}
+
+func unfitForID(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-'
 }
 
 func (s dataSource) origin() fitbit.Origin {

@@ -3,8 +3,8 @@ package googlehealth
 import (
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,16 +21,24 @@ type apiError struct {
 		Message string `json:"message"`
 		Status  string `json:"status"`
 		Details []struct {
-			Reason string `json:"reason"`
-			Links  []struct {
+			Reason   string `json:"reason"`
+			Metadata struct {
+				DetailedReasons string `json:"detailedReasons"`
+			} `json:"metadata"`
+			Links []struct {
 				URL string `json:"url"`
 			} `json:"links"`
 		} `json:"details"`
 	} `json:"error"`
 }
 
+// reason is the cloud's word for the refusal. Refused filters have a more telling
+// one in their metadata.
 func (e apiError) reason() string {
 	for _, d := range e.Error.Details {
+		if detailed := word(d.Metadata.DetailedReasons); detailed != "" {
+			return detailed
+		}
 		if word(d.Reason) != "" {
 			return d.Reason
 		}
@@ -42,8 +50,7 @@ func (e apiError) reason() string {
 func (e apiError) consoleLink() string {
 	for _, d := range e.Error.Details {
 		for _, l := range d.Links {
-			u, err := url.Parse(l.URL)
-			if err == nil && u.Scheme == "https" && strings.HasSuffix(u.Host, ".google.com") && printable(l.URL) == l.URL {
+			if regexp.MustCompile(`^https://console\.(cloud|developers)\.google\.com/[\w./?=&%-]{0,200}$`).MatchString(l.URL) {
 				return l.URL
 			}
 		}
@@ -66,19 +73,19 @@ func translate(f rest.Failure, now time.Time) error {
 	if f.JSON {
 		_ = json.Unmarshal(f.Body, &body) // an unreadable body leaves the HTTP code to decide
 	}
-	reason := body.reason()
+	reason, status := body.reason(), word(body.Error.Status)
 	if e := byReason(reason, body); e != nil {
 		return e
 	}
 	if reason == "" {
-		reason = word(body.Error.Status)
+		reason = status
 	}
 	switch {
 	case f.Status == http.StatusUnauthorized:
 		return &fitbit.CloudError{
 			Kind: fitbit.ErrReauthRequired, Reason: reason, Detail: "Google refuses a freshly renewed token", Hint: signInAgain,
 		}
-	case f.Status == http.StatusTooManyRequests:
+	case f.Status == http.StatusTooManyRequests, status == "RESOURCE_EXHAUSTED":
 		until := now.Add(leastWait)
 		if f.RetryAfter.After(until) {
 			until = f.RetryAfter
@@ -89,7 +96,7 @@ func translate(f rest.Failure, now time.Time) error {
 			Kind: fitbit.ErrRetired, Reason: reason, Detail: "the Google Health API v4 has been turned off",
 			Hint: "look for a newer version of fitbit2mqtt",
 		}
-	case f.Status == http.StatusPreconditionFailed:
+	case f.Status == http.StatusPreconditionFailed, status == "FAILED_PRECONDITION":
 		return &fitbit.CloudError{
 			Kind: fitbit.ErrSetup, Reason: reason, Detail: "this Google account has no Google Health profile yet",
 			Hint: "open the Google Health app with this Google account and finish its set-up",
@@ -98,14 +105,19 @@ func translate(f rest.Failure, now time.Time) error {
 		return forbidden(reason, body)
 	case f.Status >= 500, f.Status == http.StatusRequestTimeout:
 		return &fitbit.CloudError{
-			Kind: fitbit.ErrUnavailable, Reason: reason, Detail: "Google answers " + http.StatusText(f.Status),
+			Kind: fitbit.ErrUnavailable, Reason: reason, Detail: "Google answers " + spelled(f.Status),
 			Hint: "wait; https://status.healthapp.google.com/ says what is known",
 		}
 	}
 	return &fitbit.CloudError{
-		Kind: fitbit.ErrProtocol, Reason: reason, Detail: "Google refuses the request with " + http.StatusText(f.Status),
+		Kind: fitbit.ErrProtocol, Reason: reason, Detail: "Google refuses the request with " + spelled(f.Status),
 		Hint: "look for a newer version of fitbit2mqtt, or report this line",
 	}
+}
+
+// spelled names a status; not all that occur in the wild have a name.
+func spelled(status int) string {
+	return strings.TrimSpace(strconv.Itoa(status) + " " + http.StatusText(status))
 }
 
 const signInAgain = "sign in again: fitbit2mqtt connect ACCOUNT"

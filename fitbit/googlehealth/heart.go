@@ -16,6 +16,8 @@ const (
 	zoneRollUpDays  = 89
 )
 
+const longestDay = 25 * 60 // minutes of a day on which the clocks are put back
+
 // HeartDays fetches one daily metric. The rate's range and the zones of the
 // running day are those up to now.
 func (c *Client) HeartDays(ctx context.Context, metric fitbit.Metric, first, last fitbit.Date) ([]fitbit.HeartDay, error) {
@@ -30,7 +32,9 @@ func (c *Client) HeartDays(ctx context.Context, metric fitbit.Metric, first, las
 				if avg, ok := p.HeartRate.Avg.within(1, 300); ok {
 					day.AvgBPM = &avg
 				}
-				add(day)
+				if day.MinBPM != nil || day.AvgBPM != nil || day.MaxBPM != nil {
+					add(day)
+				}
 			}
 		})
 	case fitbit.HeartZones:
@@ -86,7 +90,7 @@ func (c *Client) eachDay(ctx context.Context, path string, first, last fitbit.Da
 func (p rollUpPoint) zones() *fitbit.ZoneMinutes {
 	var z fitbit.ZoneMinutes
 	for _, e := range p.TimeInHeartRateZone.Zones {
-		minutes := int(math.Round(min(max(e.Duration.Minutes(), 0), 24*60)))
+		minutes := int(math.Round(min(max(e.Duration.Minutes(), 0), longestDay)))
 		switch e.Zone {
 		case "LIGHT":
 			z.Light += minutes
@@ -103,35 +107,35 @@ func (p rollUpPoint) zones() *fitbit.ZoneMinutes {
 
 // HeartSamples lists the samples within the window.
 func (c *Client) HeartSamples(ctx context.Context, in fitbit.Window) ([]fitbit.HeartSample, error) {
-	points, err := c.list(ctx, heartRateType, in, samplePageSize)
+	var samples []fitbit.HeartSample
+	err := c.list(ctx, heartRateType, in, func(p dataPoint) {
+		if s, ok := p.asSample(); ok {
+			samples = append(samples, s)
+		}
+	})
 	if err != nil {
 		return nil, err
 	}
-	samples := make([]fitbit.HeartSample, 0, len(points))
-	for _, p := range points {
-		if s, ok := p.sample(); ok {
-			samples = append(samples, s)
-		}
-	}
-	return byTime(samples, func(s fitbit.HeartSample) (time.Time, string) { return s.Time, "" }), nil
+	return byTime(samples, func(s fitbit.HeartSample) time.Time { return s.Time },
+		func(a, b fitbit.HeartSample) int { return a.BPM - b.BPM }), nil
 }
 
 // LatestHeartSample returns the newest sample not older than since. The bound is
 // not optional: without it the API walks the whole history.
 func (c *Client) LatestHeartSample(ctx context.Context, since time.Time) (fitbit.HeartSample, error) {
-	r, err := c.page(ctx, heartRateType, sampleFilter(heartRateType, fitbit.Window{From: since}), 1)
+	r, err := c.page(ctx, heartRateType, query{filter: sampleFilter(heartRateType, fitbit.Window{From: since}), size: newestFew})
 	if err != nil {
 		return fitbit.HeartSample{}, err
 	}
 	for _, p := range r.DataPoints {
-		if s, ok := p.sample(); ok {
+		if s, ok := p.asSample(); ok {
 			return s, nil
 		}
 	}
 	return fitbit.HeartSample{}, fitbit.ErrNoData
 }
 
-func (p dataPoint) sample() (fitbit.HeartSample, bool) {
+func (p dataPoint) asSample() (fitbit.HeartSample, bool) {
 	if p.HeartRate == nil {
 		return fitbit.HeartSample{}, false
 	}

@@ -1,6 +1,7 @@
 package googlehealth
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -15,6 +16,7 @@ import (
 const (
 	maxPageSize    = 10000 // the API's own limit
 	samplePageSize = 1440  // keeps an answer well below a megabyte
+	newestFew      = 5     // of which one will be readable
 	maxPages       = 2000  // a listing longer than this is not worth believing
 )
 
@@ -26,28 +28,39 @@ const (
 	heartRateType = "heart-rate"
 )
 
-// page asks for one page of a listing, newest first. An empty filter means ever.
-func (c *Client) page(ctx context.Context, path, filter string, size int) (listResponse, error) {
-	query := "pageSize=" + strconv.Itoa(size) + "&prettyPrint=false"
-	if filter != "" {
-		query += "&filter=" + strings.ReplaceAll(url.QueryEscape(filter), "+", "%20")
+// query is one request for a page of a listing, newest first. An empty filter means ever.
+type query struct {
+	filter, token string
+	size          int
+}
+
+func (c *Client) page(ctx context.Context, path string, q query) (listResponse, error) {
+	raw := "pageSize=" + strconv.Itoa(q.size) + "&prettyPrint=false"
+	if q.filter != "" {
+		raw += "&filter=" + strings.ReplaceAll(url.QueryEscape(q.filter), "+", "%20")
+	}
+	if q.token != "" {
+		raw += "&pageToken=" + url.QueryEscape(q.token)
 	}
 	var r listResponse
-	err := c.rest.Get(ctx, "/v4/users/me/dataTypes/"+path+"/dataPoints", query, &r)
+	err := c.rest.Get(ctx, "/v4/users/me/dataTypes/"+path+"/dataPoints", raw, &r)
 	return r, err
 }
 
-// list fetches all samples within the window, in no particular order. It does
-// not use page tokens, because at the edge of a page the API loses points that
-// share their time with the last one: instead each page asks again for what lies
-// at or before the oldest second seen, and forgets what it has already got.
-func (c *Client) list(ctx context.Context, path string, in fitbit.Window, size int) ([]dataPoint, error) {
-	var points []dataPoint
-	seen := make(map[string]bool)
+// list hands each sample within the window to visit, in no particular order. It
+// hardly uses page tokens, because at the edge of a page the API loses points that
+// share their time with the last one: instead each page asks again for what lies at
+// or before the oldest second seen, and forgets what it has already got.
+func (c *Client) list(ctx context.Context, path string, in fitbit.Window, visit func(dataPoint)) error {
+	if !in.To.IsZero() && !in.From.Before(in.To) {
+		return nil // the API refuses a range that ends before it starts
+	}
+	seen := make(map[pointKey]bool)
+	q := query{filter: sampleFilter(path, in), size: samplePageSize}
 	for range maxPages {
-		r, err := c.page(ctx, path, sampleFilter(path, in), size)
+		r, err := c.page(ctx, path, q)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		oldest, news := time.Time{}, 0
 		for _, p := range r.DataPoints {
@@ -62,39 +75,52 @@ func (c *Client) list(ctx context.Context, path string, in fitbit.Window, size i
 				seen[k] = true
 				news++
 				if in.Contains(at) {
-					points = append(points, p)
+					visit(p)
 				}
 			}
 		}
-		if r.NextPageToken == "" {
-			return points, nil
+		switch {
+		case r.NextPageToken == "":
+			return nil
+		case oldest.IsZero(): // nothing on it, and yet not the last: only the token leads on
+			q.token = r.NextPageToken
+			continue
+		case news == 0 && q.size == maxPageSize: // more within one second than any page holds
+			return endless(path)
+		case news == 0:
+			q.size = maxPageSize
 		}
-		if news == 0 { // more points within one second than a page holds
-			if size == maxPageSize {
-				break
-			}
-			size = maxPageSize
-		}
-		if !oldest.IsZero() {
-			in.To = oldest.UTC().Truncate(time.Second).Add(time.Second)
-		}
+		in.To = oldest.UTC().Truncate(time.Second).Add(time.Second)
+		q.filter, q.token = sampleFilter(path, in), ""
 	}
-	return nil, &fitbit.CloudError{Kind: fitbit.ErrProtocol, Detail: "the list of " + path + " readings does not end"}
+	return endless(path)
 }
 
-// key tells points of one listing apart; not all types carry a name.
-func (p dataPoint) key(at time.Time) string {
+func endless(path string) error {
+	return &fitbit.CloudError{Kind: fitbit.ErrProtocol, Detail: "the list of " + path + " readings does not end"}
+}
+
+// pointKey tells points of one listing apart. Not all types carry a name, and it
+// is enough where there is one.
+type pointKey struct {
+	name             string
+	nanos            int64
+	device, platform string
+	value            float64
+}
+
+func (p dataPoint) key(at time.Time) pointKey {
 	if p.Name != "" {
-		return p.Name
+		return pointKey{name: p.Name}
 	}
-	k := at.UTC().Format(time.RFC3339Nano) + "|" + p.DataSource.Device.DisplayName + "|" + p.DataSource.Platform
+	k := pointKey{nanos: at.UnixNano(), device: p.DataSource.Device.DisplayName, platform: p.DataSource.Platform}
 	switch {
 	case p.Weight != nil:
-		k += fmt.Sprint(p.Weight.WeightGrams.value)
+		k.value = p.Weight.WeightGrams.value
 	case p.BodyFat != nil:
-		k += fmt.Sprint(p.BodyFat.Percentage.value)
+		k.value = p.BodyFat.Percentage.value
 	case p.HeartRate != nil:
-		k += fmt.Sprint(p.HeartRate.BeatsPerMinute.value)
+		k.value = p.HeartRate.BeatsPerMinute.value
 	}
 	return k
 }
@@ -112,7 +138,7 @@ func sampleFilter(path string, in fitbit.Window) string {
 func filterName(path string) string { return strings.ReplaceAll(path, "-", "_") }
 
 // listDays fetches the points of a daily type from first to last. A chunk of 90
-// days fits one page many times over.
+// days fits one page many times over; if the API thinks otherwise, its word counts.
 func (c *Client) listDays(ctx context.Context, path string, first, last fitbit.Date) ([]dataPoint, error) {
 	const chunk = 90
 	member := filterName(path) + ".date"
@@ -122,11 +148,18 @@ func (c *Client) listDays(ctx context.Context, path string, first, last fitbit.D
 		if last.Before(end) {
 			end = last.AddDays(1)
 		}
-		r, err := c.page(ctx, path, fmt.Sprintf("%s >= %q AND %s < %q", member, first, member, end), maxPageSize)
-		if err != nil {
-			return nil, err
+		q := query{filter: fmt.Sprintf("%s >= %q AND %s < %q", member, first, member, end), size: maxPageSize}
+		for n := 0; n == 0 || q.token != ""; n++ {
+			if n == maxPages {
+				return nil, endless(path)
+			}
+			r, err := c.page(ctx, path, q)
+			if err != nil {
+				return nil, err
+			}
+			points = append(points, r.DataPoints...)
+			q.token = r.NextPageToken
 		}
-		points = append(points, r.DataPoints...)
 	}
 	return points, nil
 }
@@ -143,7 +176,10 @@ func (c *Client) rollUp(ctx context.Context, path string, chunk int, first, last
 		}
 		var req rollUpRequest
 		req.Range.Start.Date, req.Range.End.Date, req.WindowSizeDays = wireDate(start), wireDate(end), 1
-		for range maxPages {
+		for n := 0; n == 0 || req.PageToken != ""; n++ {
+			if n == maxPages {
+				return endless(path)
+			}
 			var r rollUpResponse
 			if err := c.rest.Post(ctx, "/v4/users/me/dataTypes/"+path+"/dataPoints:dailyRollUp", req, &r); err != nil {
 				return err
@@ -154,24 +190,15 @@ func (c *Client) rollUp(ctx context.Context, path string, chunk int, first, last
 					visit(d, p)
 				}
 			}
-			if req.PageToken = r.NextPageToken; req.PageToken == "" {
-				break
-			}
+			req.PageToken = r.NextPageToken
 		}
 	}
 	return nil
 }
 
-// byTime sorts readings from old to new, and by ID where times are equal, so
-// that a listing always reads the same.
-func byTime[T any](s []T, at func(T) (time.Time, string)) []T {
-	slices.SortFunc(s, func(a, b T) int {
-		ta, ia := at(a)
-		tb, ib := at(b)
-		if c := ta.Compare(tb); c != 0 {
-			return c
-		}
-		return strings.Compare(ia, ib)
-	})
+// byTime sorts readings from old to new, and by what else tells them apart where
+// times are equal, so that a listing always reads the same.
+func byTime[T any](s []T, at func(T) time.Time, tie func(a, b T) int) []T {
+	slices.SortFunc(s, func(a, b T) int { return cmp.Or(at(a).Compare(at(b)), tie(a, b)) })
 	return s
 }

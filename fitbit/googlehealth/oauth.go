@@ -2,8 +2,10 @@ package googlehealth
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -72,6 +74,9 @@ func (a App) Exchange(ctx context.Context, t fitbit.Attempt, code string) (fitbi
 // Refresh renews the access token. Google's refresh tokens can be used again and
 // are not replaced as a rule; the grant's is empty then.
 func (a App) Refresh(ctx context.Context, refreshToken string) (fitbit.Grant, error) {
+	if refreshToken == "" {
+		return fitbit.Grant{}, &fitbit.CloudError{Kind: fitbit.ErrReauthRequired, Detail: "there is no refresh token", Hint: signInAgain}
+	}
 	tok, err := a.config("").TokenSource(a.with(ctx), &oauth2.Token{RefreshToken: refreshToken}).Token()
 	if err != nil {
 		return fitbit.Grant{}, a.explain(ctx, err, refreshing)
@@ -97,10 +102,20 @@ func (a App) Revoke(ctx context.Context, token string) error {
 		return a.explain(ctx, err, refreshing)
 	}
 	defer func() { _ = res.Body.Close() }()
-	if res.StatusCode == http.StatusOK || res.StatusCode == http.StatusBadRequest {
+	if res.StatusCode == http.StatusOK {
 		return nil
 	}
-	return a.explain(ctx, &oauth2.RetrieveError{Response: res}, refreshing)
+	refusal := &oauth2.RetrieveError{Response: res}
+	var body struct {
+		Error string `json:"error"`
+	}
+	if json.NewDecoder(io.LimitReader(res.Body, 64<<10)).Decode(&body) == nil { // otherwise the status has to do
+		refusal.ErrorCode = body.Error
+	}
+	if res.StatusCode == http.StatusBadRequest && body.Error == "invalid_token" {
+		return nil
+	}
+	return a.explain(ctx, refusal, refreshing)
 }
 
 func (a App) config(redirect string) *oauth2.Config {
@@ -147,14 +162,18 @@ func (a App) grant(tok *oauth2.Token) fitbit.Grant {
 }
 
 func extraSeconds(v any) time.Duration {
+	const longest = 1e9 // some thirty years
+	seconds := 0.0
 	switch v := v.(type) {
 	case float64:
-		return time.Duration(min(v, 1e9)) * time.Second
+		seconds = v
 	case string:
-		n, _ := strconv.ParseInt(v, 10, 32) // what is no number is no lifetime
-		return time.Duration(n) * time.Second
+		seconds, _ = strconv.ParseFloat(v, 64) // what is no number is no lifetime
 	}
-	return 0
+	if !(seconds > 0) {
+		return 0
+	}
+	return time.Duration(min(seconds, longest)) * time.Second
 }
 
 func or(s, otherwise string) string {
@@ -177,39 +196,19 @@ const (
 func (a App) explain(ctx context.Context, err error, p phase) error {
 	re, answered := errors.AsType[*oauth2.RetrieveError](err)
 	if !answered {
+		if ue, ok := errors.AsType[*url.Error](err); ok {
+			return rest.Unreachable(ctx, ue.Err, "Google's sign-in server does not answer")
+		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if ue, ok := errors.AsType[*url.Error](err); ok {
-			return &fitbit.CloudError{
-				Kind: fitbit.ErrUnavailable, Detail: "Google's sign-in server does not answer", Cause: ue.Err,
-				Hint: "check the internet connection; the next attempt comes by itself",
-			}
+		// Cut short, or from somebody in between: either passes.
+		return &fitbit.CloudError{
+			Kind: fitbit.ErrUnavailable, Detail: "Google's sign-in server gave no proper answer",
+			Hint: "check the internet connection; the next attempt comes by itself",
 		}
-		return &fitbit.CloudError{Kind: fitbit.ErrProtocol, Detail: "Google's sign-in server answered something unexpected"}
 	}
 	e := &fitbit.CloudError{Kind: fitbit.ErrProtocol, Reason: oauthWord(re.ErrorCode)}
-	switch re.ErrorCode {
-	case "invalid_grant":
-		e.Kind, e.Detail, e.Hint = fitbit.ErrReauthRequired, "the sign-in has expired or was revoked", signInAgain
-		if p == exchanging {
-			e.Detail = "the code has expired, was already used, or belongs to another sign-in"
-			e.Hint = "start the sign-in again and finish it within ten minutes"
-		}
-		return e
-	case "invalid_client":
-		e.Kind, e.Detail = fitbit.ErrSetup, "Google does not accept the client id or secret"
-		e.Hint = "compare google.client_id and google.client_secret with the Google Cloud console, Clients"
-		return e
-	case "unauthorized_client":
-		e.Kind, e.Detail = fitbit.ErrSetup, "this OAuth client may not sign in this way"
-		e.Hint = "create an OAuth client of type Web application in the Google Cloud console"
-		return e
-	case "redirect_uri_mismatch":
-		e.Kind, e.Detail = fitbit.ErrSetup, "the redirect address is not registered for this OAuth client"
-		e.Hint = "register google.redirect_url, letter by letter, in the Google Cloud console, Clients"
-		return e
-	}
 	switch status := re.Response.StatusCode; {
 	case status == http.StatusTooManyRequests:
 		until := rest.RetryAfter(re.Response.Header.Get("Retry-After"), a.now())
@@ -219,10 +218,29 @@ func (a App) explain(ctx context.Context, err error, p phase) error {
 		return &fitbit.RateLimitError{Until: until}
 	case status == http.StatusGone:
 		e.Kind, e.Detail = fitbit.ErrRetired, "Google's sign-in server has been turned off"
-	case status >= 500:
-		e.Kind, e.Detail = fitbit.ErrUnavailable, "Google's sign-in server answers "+http.StatusText(status)
+		return e
+	case status >= 500: // whatever it says: nothing definite comes with these
+		e.Kind, e.Detail = fitbit.ErrUnavailable, "Google's sign-in server answers "+spelled(status)
+		return e
+	}
+	switch re.ErrorCode {
+	case "invalid_grant":
+		e.Kind, e.Detail, e.Hint = fitbit.ErrReauthRequired, "the sign-in has expired or was revoked", signInAgain
+		if p == exchanging {
+			e.Detail = "the code has expired, was already used, or belongs to another sign-in"
+			e.Hint = "start the sign-in again and finish it within ten minutes"
+		}
+	case "invalid_client":
+		e.Kind, e.Detail = fitbit.ErrSetup, "Google does not accept the client id or secret"
+		e.Hint = "compare google.client_id and google.client_secret with the Google Cloud console, Clients"
+	case "unauthorized_client":
+		e.Kind, e.Detail = fitbit.ErrSetup, "this OAuth client may not sign in this way"
+		e.Hint = "create an OAuth client of type Web application in the Google Cloud console"
+	case "redirect_uri_mismatch":
+		e.Kind, e.Detail = fitbit.ErrSetup, "the redirect address is not registered for this OAuth client"
+		e.Hint = "register google.redirect_url, letter by letter, in the Google Cloud console, Clients"
 	default:
-		e.Detail = "Google's sign-in server answers " + http.StatusText(status)
+		e.Detail = "Google's sign-in server answers " + spelled(re.Response.StatusCode)
 	}
 	return e
 }

@@ -25,7 +25,8 @@ func (c *Client) Identity(ctx context.Context) (fitbit.Identity, error) {
 }
 
 // Settings returns the person's time zone; a zone this machine does not know
-// becomes the offset the cloud says with it.
+// becomes the offset the cloud says with it. Without either there is no data:
+// the machine's zone or UTC would be a guess.
 func (c *Client) Settings(ctx context.Context) (fitbit.Settings, error) {
 	var r struct {
 		TimeZone  string  `json:"timeZone"`
@@ -38,8 +39,8 @@ func (c *Client) Settings(ctx context.Context) (fitbit.Settings, error) {
 	if loc, err := time.LoadLocation(r.TimeZone); err == nil && r.TimeZone != "" && r.TimeZone != "Local" {
 		return fitbit.Settings{Location: loc}, nil
 	}
-	if r.UTCOffset.Abs() > maxOffset {
-		r.UTCOffset.Duration = 0
+	if !r.UTCOffset.known || r.UTCOffset.Abs() > maxOffset {
+		return fitbit.Settings{}, fitbit.ErrNoData
 	}
 	return fitbit.Settings{Location: time.FixedZone("", int(r.UTCOffset.Seconds()))}, nil
 }
@@ -82,7 +83,7 @@ func (c *Client) Devices(ctx context.Context) ([]fitbit.Device, error) {
 
 func (d pairedDevice) device() fitbit.Device {
 	v := fitbit.Device{
-		ID:       resourceID(d.Name, d.DeviceType+d.DeviceVersion),
+		ID:       resourceID(d.Name, func() string { return d.DeviceType + d.DeviceVersion }),
 		Name:     printable(d.DeviceVersion),
 		Type:     fitbit.Tracker,
 		LastSync: d.LastSyncTime.Time,

@@ -1,9 +1,8 @@
 package googlehealth
 
 import (
-	"encoding/json"
+	"bytes"
 	"errors"
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -19,21 +18,14 @@ type number struct {
 	known bool
 }
 
-// UnmarshalJSON refuses only what is no scalar.
+// UnmarshalJSON refuses only what is neither. No number has anything to unescape.
 func (n *number) UnmarshalJSON(b []byte) error {
-	s := string(b)
-	if s == "null" {
-		return nil
-	}
-	if strings.HasPrefix(s, `"`) {
-		if err := json.Unmarshal(b, &s); err != nil {
-			return fmt.Errorf("number in a string: %w", err)
-		}
-	} else if s == "" || !strings.ContainsRune("-0123456789", rune(s[0])) {
+	if !bytes.ContainsRune([]byte(`"-0123456789n`), rune(b[0])) {
 		return errors.New("not a number")
 	}
 	// What was not computed ("NaN"), or is a text nobody can read, stays unknown.
-	if v, err := strconv.ParseFloat(strings.TrimSpace(s), 64); err == nil && !math.IsNaN(v) && !math.IsInf(v, 0) {
+	v, err := strconv.ParseFloat(strings.TrimSpace(strings.Trim(string(b), `"`)), 64)
+	if err == nil && !math.IsNaN(v) && !math.IsInf(v, 0) {
 		n.value, n.known = v, true
 	}
 	return nil
@@ -52,13 +44,14 @@ func (n number) bpm() *int {
 	return nil
 }
 
-// timestamp reads an RFC 3339 time; anything else is the zero time.
+// timestamp reads an RFC 3339 time of these centuries; anything else is the zero time.
 type timestamp struct{ time.Time }
 
+// UnmarshalJSON refuses nothing. No RFC 3339 time has anything to unescape.
 func (t *timestamp) UnmarshalJSON(b []byte) error {
-	var s string
-	if json.Unmarshal(b, &s) == nil {
-		t.Time, _ = time.Parse(time.RFC3339, s)
+	v, err := time.Parse(time.RFC3339, string(bytes.Trim(b, `"`)))
+	if err == nil && v.Year() >= 1900 && v.Year() < 2200 {
+		t.Time = v
 	}
 	return nil
 }

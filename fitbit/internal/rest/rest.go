@@ -16,7 +16,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -30,6 +29,8 @@ const (
 	maxErrorBody   = 64 << 10 // of an error answer, bytes
 )
 
+const noAnswer = "no complete answer"
+
 // Client asks one cloud on behalf of one person. Base, Tokens and Translate are required.
 type Client struct {
 	Base   string        // such as "https://health.googleapis.com", without trailing slash
@@ -38,7 +39,7 @@ type Client struct {
 	// never sees a 401 that a renewed token has cured.
 	Translate func(Failure) error
 	HTTP      *http.Client                // nil: [NewHTTPClient]
-	Wait      func(context.Context) error // the pace of requests; nil: none
+	Wait      func(context.Context) error // the pace of requests; fails only for ctx's sake; nil: none
 	Now       func() time.Time            // nil: time.Now
 	MaxBody   int64                       // 0: DefaultMaxBody
 
@@ -85,6 +86,9 @@ func (c *Client) Post(ctx context.Context, path string, body, into any) error {
 }
 
 func (c *Client) do(ctx context.Context, method, path string, body []byte, into any) error {
+	if err := c.allowed(); err != nil {
+		return err // not even a token is asked for
+	}
 	token, err := c.Tokens.Token(ctx)
 	if err != nil {
 		return err
@@ -101,16 +105,14 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte, into 
 	}
 	err = c.Translate(*failure)
 	if limited, ok := errors.AsType[*fitbit.RateLimitError](err); ok {
-		c.mu.Lock()
-		c.until = limited.Until
-		c.mu.Unlock()
+		c.patience(limited.Until)
 	}
 	return err
 }
 
 // once sends one request. Exactly one of a decoded answer, a failure and an error comes back.
 func (c *Client) once(ctx context.Context, method, path, token string, body []byte, into any) (*Failure, error) {
-	if err := c.allowed(ctx); err != nil {
+	if err := c.turn(ctx); err != nil {
 		return nil, err
 	}
 	req, err := http.NewRequestWithContext(ctx, method, c.Base+path, bytes.NewReader(body))
@@ -125,7 +127,7 @@ func (c *Client) once(ctx context.Context, method, path, token string, body []by
 	}
 	res, err := c.client().Do(req)
 	if err != nil {
-		return nil, unreachable(ctx, err)
+		return nil, Unreachable(ctx, err, noAnswer)
 	}
 	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != http.StatusOK {
@@ -149,9 +151,9 @@ func (c *Client) decode(ctx context.Context, res *http.Response, into any) error
 	b, err := io.ReadAll(io.LimitReader(res.Body, limit+1))
 	switch {
 	case err != nil:
-		return unreachable(ctx, err)
+		return Unreachable(ctx, err, noAnswer)
 	case int64(len(b)) > limit:
-		return &fitbit.CloudError{Kind: fitbit.ErrProtocol, Detail: fmt.Sprintf("the answer is larger than %d MB", limit>>20)}
+		return &fitbit.CloudError{Kind: fitbit.ErrProtocol, Detail: fmt.Sprintf("the answer is larger than %d bytes", limit)}
 	}
 	if err := json.Unmarshal(b, into); err != nil {
 		// The decoder's own text may quote the answer.
@@ -160,18 +162,36 @@ func (c *Client) decode(ctx context.Context, res *http.Response, into any) error
 	return nil
 }
 
-// allowed holds a request back while the cloud has asked for patience.
-func (c *Client) allowed(ctx context.Context) error {
+// turn waits for a request's turn, which ends when the cloud asks for patience.
+func (c *Client) turn(ctx context.Context) error {
+	if c.Wait != nil {
+		if err := c.Wait(ctx); err != nil && ctx.Err() == nil {
+			return context.DeadlineExceeded // the turn would come after ctx's end
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return c.allowed()
+}
+
+// allowed refuses while the cloud has asked for patience.
+func (c *Client) allowed() error {
 	c.mu.Lock()
-	until := c.until
-	c.mu.Unlock()
-	if c.now().Before(until) {
-		return &fitbit.RateLimitError{Until: until}
+	defer c.mu.Unlock()
+	if c.now().Before(c.until) {
+		return &fitbit.RateLimitError{Until: c.until}
 	}
-	if c.Wait == nil {
-		return ctx.Err()
+	return nil
+}
+
+// patience refuses requests until then. Of several answers the longest holds.
+func (c *Client) patience(until time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if until.After(c.until) {
+		c.until = until
 	}
-	return c.Wait(ctx)
 }
 
 func (c *Client) client() *http.Client {
@@ -188,21 +208,6 @@ func (c *Client) now() time.Time {
 		return c.Now()
 	}
 	return time.Now()
-}
-
-// unreachable says what stopped a request, without its address: that may hold
-// ids and times of measurement.
-func unreachable(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if ue, ok := errors.AsType[*url.Error](err); ok {
-		err = ue.Err
-	}
-	return &fitbit.CloudError{
-		Kind: fitbit.ErrUnavailable, Detail: "no complete answer", Cause: err,
-		Hint: "check the internet connection; the next attempt comes by itself",
-	}
 }
 
 func isJSON(h http.Header) bool {

@@ -1,0 +1,271 @@
+package bridge_test
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge"
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
+)
+
+// cloud is one person's source: what is in its fields, counted.
+type cloud struct {
+	mu      sync.Mutex
+	weights []fitbit.Weight
+	fats    []fitbit.BodyFat
+	ever    *fitbit.Weight // LatestWeight; nil: no data
+	days    map[fitbit.Metric][]fitbit.HeartDay
+	latest  fitbit.HeartSample
+	devices []fitbit.Device
+	zone    *time.Location
+	height  float64
+	refuse  func(ctx context.Context, m fitbit.Metric) error // nil: all is well
+
+	asked map[fitbit.Metric]int
+	spans []fitbit.Window // of the weight requests
+	first map[fitbit.Metric]fitbit.Date
+	last  map[fitbit.Metric]fitbit.Date
+}
+
+var _ fitbit.Source = (*cloud)(nil)
+
+func newCloud() *cloud {
+	return &cloud{
+		zone: time.FixedZone("", 3600), height: 1.785, days: make(map[fitbit.Metric][]fitbit.HeartDay),
+		asked: make(map[fitbit.Metric]int), first: make(map[fitbit.Metric]fitbit.Date), last: make(map[fitbit.Metric]fitbit.Date),
+	}
+}
+
+// set changes the cloud between two requests.
+func (c *cloud) set(change func(*cloud)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	change(c)
+}
+
+// fail makes the metrics, or all if there are none, fail with err from now on; nil ends that.
+func (c *cloud) fail(err error, metrics ...fitbit.Metric) {
+	c.set(func(c *cloud) {
+		c.refuse = func(_ context.Context, m fitbit.Metric) error {
+			if len(metrics) > 0 && !slices.Contains(metrics, m) {
+				return nil
+			}
+			return err
+		}
+	})
+}
+
+// count returns how often a metric was asked for, or all of them together, since
+// the last call, and forgets it.
+func (c *cloud) count(metrics ...fitbit.Metric) (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for m, asked := range c.asked {
+		if len(metrics) == 0 || slices.Contains(metrics, m) {
+			n += asked
+			delete(c.asked, m)
+		}
+	}
+	return n
+}
+
+func ask[T any](ctx context.Context, c *cloud, m fitbit.Metric, answer func() (T, error)) (T, error) {
+	c.mu.Lock()
+	c.asked[m]++
+	refuse := c.refuse
+	c.mu.Unlock()
+	var nothing T
+	if refuse != nil {
+		if err := refuse(ctx, m); err != nil {
+			return nothing, err
+		}
+	}
+	if ctx.Err() != nil {
+		return nothing, ctx.Err()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return answer()
+}
+
+func (c *cloud) Identity(context.Context) (fitbit.Identity, error) { return fitbit.Identity{}, nil }
+
+func (c *cloud) Settings(ctx context.Context) (fitbit.Settings, error) {
+	return ask(ctx, c, fitbit.SettingsMetric, func() (fitbit.Settings, error) { return fitbit.Settings{Location: c.zone}, nil })
+}
+
+func (c *cloud) Devices(ctx context.Context) ([]fitbit.Device, error) {
+	return ask(ctx, c, fitbit.DevicesMetric, func() ([]fitbit.Device, error) { return slices.Clone(c.devices), nil })
+}
+
+func (c *cloud) Weights(ctx context.Context, in fitbit.Window) ([]fitbit.Weight, error) {
+	return ask(ctx, c, fitbit.WeightMetric, func() (list []fitbit.Weight, err error) {
+		c.spans = append(c.spans, in)
+		for _, w := range c.weights {
+			if in.Contains(w.Time) {
+				list = append(list, w)
+			}
+		}
+		return list, nil
+	})
+}
+
+func (c *cloud) BodyFats(ctx context.Context, in fitbit.Window) ([]fitbit.BodyFat, error) {
+	return ask(ctx, c, fitbit.BodyFatMetric, func() (list []fitbit.BodyFat, err error) {
+		for _, f := range c.fats {
+			if in.Contains(f.Time) {
+				list = append(list, f)
+			}
+		}
+		return list, nil
+	})
+}
+
+func (c *cloud) LatestWeight(ctx context.Context) (fitbit.Weight, error) {
+	return ask(ctx, c, "latest_weight", func() (fitbit.Weight, error) {
+		if c.ever == nil {
+			return fitbit.Weight{}, fitbit.ErrNoData
+		}
+		return *c.ever, nil
+	})
+}
+
+func (c *cloud) Height(ctx context.Context) (float64, error) {
+	return ask(ctx, c, fitbit.HeightMetric, func() (float64, error) {
+		if c.height == 0 {
+			return 0, fitbit.ErrNoData
+		}
+		return c.height, nil
+	})
+}
+
+func (c *cloud) HeartDays(ctx context.Context, m fitbit.Metric, first, last fitbit.Date) ([]fitbit.HeartDay, error) {
+	return ask(ctx, c, m, func() (list []fitbit.HeartDay, err error) {
+		c.first[m], c.last[m] = first, last
+		for _, d := range c.days[m] {
+			if !d.Date.Before(first) && !last.Before(d.Date) {
+				list = append(list, d)
+			}
+		}
+		return list, nil
+	})
+}
+
+func (c *cloud) HeartSamples(context.Context, fitbit.Window) ([]fitbit.HeartSample, error) {
+	return nil, nil
+}
+
+func (c *cloud) LatestHeartSample(ctx context.Context, since time.Time) (fitbit.HeartSample, error) {
+	return ask(ctx, c, fitbit.LatestHeartRate, func() (fitbit.HeartSample, error) {
+		if c.latest.Time.Before(since) {
+			return fitbit.HeartSample{}, fitbit.ErrNoData
+		}
+		return c.latest, nil
+	})
+}
+
+// people is who is connected.
+type people struct {
+	mu       sync.Mutex
+	version  int64
+	accounts []bridge.Account
+	clouds   map[string]*cloud // by UID
+	refuse   error
+}
+
+func (p *people) Accounts(context.Context) ([]bridge.Account, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.accounts), p.refuse
+}
+
+func (p *people) Version(context.Context) (int64, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.version, nil
+}
+
+func (p *people) Source(a bridge.Account) (fitbit.Source, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.clouds[a.UID], nil
+}
+
+// set replaces the accounts.
+func (p *people) set(accounts ...bridge.Account) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.accounts = accounts
+	p.version++
+}
+
+// heard is a message that reached the broker, and when.
+type heard struct {
+	bridge.Message
+	at time.Time
+}
+
+// broker is the house's broker: it remembers everything, and may be away.
+type broker struct {
+	mu       sync.Mutex
+	up       bool
+	log      []heard
+	retained map[string]string
+	refuse   func(ctx context.Context, m bridge.Message) error // nil: all is well
+}
+
+var _ bridge.Publisher = (*broker)(nil)
+
+func newBroker() *broker { return &broker{retained: make(map[string]string)} }
+
+func (b *broker) set(change func(*broker)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	change(b)
+}
+
+func (b *broker) Publish(ctx context.Context, m bridge.Message) error {
+	b.mu.Lock()
+	up, refuse := b.up, b.refuse
+	b.mu.Unlock()
+	if !up {
+		return bridge.ErrBrokerAway
+	}
+	if refuse != nil {
+		if err := refuse(ctx, m); err != nil {
+			return err
+		}
+	}
+	b.set(func(b *broker) {
+		b.log = append(b.log, heard{m, time.Now()})
+		if !m.Retained {
+			return
+		}
+		if b.retained[m.Topic] = string(m.Payload); len(m.Payload) == 0 {
+			delete(b.retained, m.Topic)
+		}
+	})
+	return nil
+}
+
+func (b *broker) Retained(_ context.Context, filters ...string) (list []bridge.Message, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.up {
+		return nil, bridge.ErrBrokerAway
+	}
+	for _, topic := range slices.Sorted(maps.Keys(b.retained)) {
+		if slices.ContainsFunc(filters, func(f string) bool { return matches(f, topic) }) {
+			list = append(list, bridge.Message{Topic: topic, Payload: []byte(b.retained[topic]), Retained: true})
+		}
+	}
+	return list, nil
+}
+
+func matches(filter, topic string) bool {
+	return slices.EqualFunc(strings.Split(filter, "/"), strings.Split(topic, "/"), func(f, t string) bool { return f == "+" || f == t })
+}

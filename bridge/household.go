@@ -1,0 +1,131 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// watch notices people who come, go or sign in again, here or in another process.
+func (b *Bridge) watch(ctx context.Context, pollers *sync.WaitGroup, version int64) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	trouble := ""
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		v, err := b.o.People.Version(ctx)
+		if err != nil || v == version {
+			continue // a store that cannot be read is reported by whoever needs a token
+		}
+		if err := b.reconcile(ctx, pollers); err != nil {
+			if ctx.Err() == nil && err.Error() != trouble {
+				trouble = err.Error()
+				b.o.Log.Warn("accounts could not be read", "error", err)
+			}
+			continue
+		}
+		version, trouble = v, ""
+	}
+}
+
+// reconcile starts, restarts and stops pollers so that they match the accounts.
+func (b *Bridge) reconcile(ctx context.Context, pollers *sync.WaitGroup) error {
+	accounts, err := b.o.People.Accounts(ctx)
+	if err != nil {
+		return fmt.Errorf("list accounts: %w", err)
+	}
+	wanted := make(map[string]Account, len(accounts))
+	for _, a := range accounts {
+		wanted[a.UID] = a
+	}
+	reported := make(map[string]State) // what the log last said of those who go on
+	for _, p := range b.people() {
+		a, stays := wanted[p.account.UID]
+		if stays && a.same(p.account) {
+			delete(wanted, a.UID)
+			continue
+		}
+		p.stop()
+		b.mu.Lock()
+		delete(b.persons, p.account.UID)
+		b.mu.Unlock()
+		switch {
+		case !stays:
+			b.forget(ctx, p)
+		case a.Name != p.account.Name:
+			b.board.clear(p.states()...) // configs stay: they follow the UID
+			fallthrough
+		default:
+			reported[a.UID] = p.state()
+		}
+	}
+	var errs []error
+	for _, a := range accounts {
+		if _, isNew := wanted[a.UID]; isNew {
+			errs = append(errs, b.start(ctx, pollers, a, or(reported[a.UID], StateOK)))
+		}
+	}
+	b.publishInfo(accounts)
+	return errors.Join(errs...)
+}
+
+// same reports whether nothing has changed that a poller has to know.
+func (a Account) same(o Account) bool {
+	return a.Name == o.Name && a.UID == o.UID && a.Backend == o.Backend && a.Generation == o.Generation &&
+		a.SignedIn == o.SignedIn && a.SignInExpires.Equal(o.SignInExpires)
+}
+
+func (b *Bridge) start(ctx context.Context, pollers *sync.WaitGroup, a Account, reported State) error {
+	source, err := b.o.People.Source(a)
+	if err != nil {
+		return fmt.Errorf("account %s: %w", a.Name, err)
+	}
+	past, err := b.o.Memory.Recall(ctx, a.UID)
+	if err != nil {
+		return fmt.Errorf("account %s: %w", a.Name, err)
+	}
+	p := newPerson(b, a, source, past)
+	p.shown.Store(&reported)
+	p.show()
+	p.announce()
+	b.mu.Lock()
+	b.persons[a.UID] = p
+	b.mu.Unlock()
+	b.teller.owed.raise() // perhaps from an earlier life
+	ctx, p.cancel = context.WithCancel(ctx)
+	pollers.Go(func() {
+		defer close(p.done)
+		p.run(ctx)
+	})
+	return nil
+}
+
+// forget removes a person from the house: topics, discovery, history.
+func (b *Bridge) forget(ctx context.Context, p *person) {
+	for _, m := range p.configs() {
+		b.teller.bury(ctx, m)
+	}
+	b.board.clear(p.states()...)
+	if err := b.o.Memory.Forget(ctx, p.account.UID); err != nil {
+		b.o.Log.Warn("history of a removed account could not be deleted", "account", p.account.Name, "error", err)
+	}
+	b.o.Log.Info("account removed", "account", p.account.Name)
+}
+
+// people lists the running persons by account name.
+func (b *Bridge) people() []*person {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.SortedFunc(maps.Values(b.persons), func(x, y *person) int {
+		return strings.Compare(x.account.Name, y.account.Name)
+	})
+}
