@@ -77,7 +77,7 @@ func (a *announcer) run(ctx context.Context, publisher Publisher) {
 			a.goodbye(ctx)
 			return
 		case <-a.connected:
-			a.up, a.owing = true, true
+			a.up = true
 			a.greet(ctx, true)
 		case <-a.born:
 			if !expected {
@@ -135,16 +135,11 @@ func (a *announcer) work(ctx context.Context) (next time.Time) {
 // searched for what we left behind in an earlier life.
 func (a *announcer) greet(ctx context.Context, search bool) {
 	a.b.board.touch()
-	clear(a.shown)
 	a.flush(ctx, rankState, rankState)
-	var stale []string
 	if search {
-		stale = a.sweep(ctx)
+		a.sweep(ctx)
 	}
 	a.flush(ctx, rankBridge, rankEmptied)
-	for _, topic := range stale { // behind whatever replaces it
-		a.publish(ctx, Message{Topic: topic, Retained: true})
-	}
 }
 
 // flush publishes what is due on the board.
@@ -213,7 +208,7 @@ func (a *announcer) tell(ctx context.Context, p *person, o Owed) bool {
 		asOf = a.shown[body]
 	}
 	state := p.bodyAsOf(asOf)
-	if a.b.board.has(body) && !a.b.board.says(body, state) && !a.publish(ctx, Message{Topic: body, Payload: state, Retained: true}) {
+	if !a.b.board.says(body, state) && !a.publish(ctx, Message{Topic: body, Payload: state, Retained: true}) {
 		return false
 	}
 	a.shown[body] = asOf
@@ -231,6 +226,9 @@ func (a *announcer) tell(ctx context.Context, p *person, o Owed) bool {
 
 // publish sends one message and reports whether the broker has acknowledged it.
 func (a *announcer) publish(ctx context.Context, m Message) bool {
+	if !a.up {
+		return false // lost on the way; the next connection starts everything anew
+	}
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
 	if err := a.publisher.Publish(ctx, m); err != nil {
@@ -261,7 +259,6 @@ func (a *announcer) goodbye(ctx context.Context) {
 	if !a.up {
 		return
 	}
-	a.owing = true
 	a.work(ctx)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWord)
 	defer cancel()

@@ -80,6 +80,18 @@ func (b *board) clear(topics ...string) {
 	}
 }
 
+// discard withdraws topics that are found on the broker and in nobody's use.
+func (b *board) discard(topics ...string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, t := range topics {
+		if b.entries[t] == nil {
+			b.count++
+			b.entries[t] = &entry{Message: Message{Topic: t, Retained: true}, rank: rankEmptied, nth: b.count}
+		}
+	}
+}
+
 func (b *board) put(e entry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -136,7 +136,11 @@ func TestGoodbye(t *testing.T) {
 		withScale(h)
 		h.open()
 		before := len(h.broker.retained)
+		h.pass(10 * time.Minute)
 		h.stop()
+		if p, _ := h.memory.Recall(h.Context(), "u1"); time.Since(p.Profile.LastSuccess) > time.Minute {
+			h.Errorf("last success at %s", p.Profile.LastSuccess)
+		}
 		if got := h.news(); len(got) == 0 || got[len(got)-1] != "bridge/state offline" {
 			h.Errorf("goodbye: %v", got)
 		}
@@ -151,13 +155,20 @@ func TestGoodbyeToABrokerThatHangs(t *testing.T) {
 	inHouse(t, func(h *house) {
 		withScale(h)
 		h.open()
-		hang := func(ctx context.Context, _ bridge.Message) error { <-ctx.Done(); return ctx.Err() }
-		h.broker.set(func(b *broker) { b.refuse = hang })
+		h.broker.set(func(b *broker) {
+			b.refuse = func(ctx context.Context, m bridge.Message) error {
+				if m.Topic == h.bridge.Will().Topic {
+					return nil
+				}
+				<-ctx.Done()
+				return ctx.Err()
+			}
+		})
 		h.pass(2 * time.Minute)
 		began := time.Now()
 		h.stop()
-		if took := time.Since(began); took > 5*time.Second {
-			h.Errorf("it took %s", took)
+		if took := time.Since(began); took > 5*time.Second || h.holds("fitbit2mqtt/bridge/state") != "offline" {
+			h.Errorf("it took %s, and the state is %s", took, h.holds("fitbit2mqtt/bridge/state"))
 		}
 	})
 }

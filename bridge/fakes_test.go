@@ -216,6 +216,7 @@ type broker struct {
 	log      []heard
 	retained map[string]string
 	refuse   func(ctx context.Context, m bridge.Message) error // nil: all is well
+	tries    int                                               // while away
 }
 
 var _ bridge.Publisher = (*broker)(nil)
@@ -231,6 +232,9 @@ func (b *broker) set(change func(*broker)) {
 func (b *broker) Publish(ctx context.Context, m bridge.Message) error {
 	b.mu.Lock()
 	up, refuse := b.up, b.refuse
+	if !up {
+		b.tries++
+	}
 	b.mu.Unlock()
 	if !up {
 		return bridge.ErrBrokerAway
@@ -239,6 +243,9 @@ func (b *broker) Publish(ctx context.Context, m bridge.Message) error {
 		if err := refuse(ctx, m); err != nil {
 			return err
 		}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	b.set(func(b *broker) {
 		b.log = append(b.log, heard{m, time.Now()})

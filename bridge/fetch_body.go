@@ -37,8 +37,6 @@ func (p *person) fetchBody(ctx context.Context) error {
 	fats, err := p.fats(ctx, window)
 	if err == nil {
 		look.fats = &fats
-	} else if stops(err) {
-		return err
 	}
 	return worse(err, p.learn(ctx, look))
 }
@@ -64,19 +62,17 @@ func (p *person) sweepBody(ctx context.Context) error {
 	if err == nil {
 		look.fats = &fats
 	}
-	switch {
-	case stops(err):
-		return err
-	case !first:
-		lerr := p.learn(ctx, look)
-		if lerr == nil && StateOf(err) == StateOK { // permission that is missing will not come later
-			p.swept = now
+	if first {
+		if err != nil && !errors.Is(err, fitbit.ErrPermission) {
+			return err // a baseline without its body fat would turn each of them into news later
 		}
-		return worse(err, lerr)
-	case err != nil && !errors.Is(err, fitbit.ErrPermission):
-		return err // a baseline without its body fat would turn each of them into news later
+		return p.baseline(ctx, look)
 	}
-	return p.baseline(ctx, look)
+	lerr := p.learn(ctx, look)
+	if lerr == nil && StateOf(err) == StateOK { // permission that is missing will not come later
+		p.swept = now
+	}
+	return worse(err, lerr)
 }
 
 // baseline stores what was there before us. None of it is an event.

@@ -68,11 +68,13 @@ func ben() bridge.Account {
 // start runs the bridge, the broker still away.
 func (h *house) start() {
 	h.Helper()
+	h.fence()
 	h.bridge = bridge.New(h.o)
 	ctx, cancel := context.WithCancel(h.Context())
 	done := make(chan error, 1)
 	go func() { done <- h.bridge.Run(ctx, h.broker) }()
 	h.stop = sync.OnceFunc(func() {
+		h.fence()
 		cancel()
 		if err := <-done; err != nil {
 			h.Errorf("run: %v", err)
@@ -97,10 +99,19 @@ func (h *house) open() {
 	h.news()
 }
 
-// pass lets time go by.
+// pass lets time go by. In between, while nobody moves, a test may look at the
+// fields of the fakes.
 func (h *house) pass(d time.Duration) {
+	h.fence()
 	time.Sleep(d) // virtual
 	synctest.Wait()
+}
+
+// fence tells the race detector that the test has stopped looking.
+func (h *house) fence() {
+	h.broker.set(func(*broker) {})
+	h.memory.set(func(*memory) {})
+	h.anna.set(func(*cloud) {})
 }
 
 // birth is Home Assistant coming up.

@@ -153,6 +153,10 @@ func TestRemoval(t *testing.T) {
 				if h.holds(annasConfig) != "" || len(h.memory.buried) > 0 {
 					h.Errorf("not withdrawn again: %q, %v", h.holds(annasConfig), h.memory.buried)
 				}
+				all := slices.DeleteFunc(slices.Clone(h.broker.log), func(m heard) bool { return m.Topic != annasConfig })
+				if n := len(all); shown && all[n-1].at.Sub(all[n-2].at) < 5*time.Second {
+					h.Errorf("withdrawn before anybody could see it: %s, %s", all[n-2].at, all[n-1].at)
+				}
 				h.news()
 				h.birth("online")
 				h.pass(20 * time.Second)

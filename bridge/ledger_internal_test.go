@@ -179,6 +179,7 @@ func TestADeletionTakesTwoListings(t *testing.T) {
 	expect(t, "still gone", b.list([]fitbit.Weight{a}, []fitbit.BodyFat{pct("f", at(1), 24, aria)}))
 
 	expect(t, "no fat", b.list([]fitbit.Weight{a}, nil))
+	expect(t, "not asked for fat", b.glance(a))
 	expect(t, "fat deleted", b.list([]fitbit.Weight{a}, nil), "correction a 78 -")
 	if got := b.last.entry.GoneFats; len(got) != 1 || got[0] != "f" {
 		t.Errorf("gone fats: %v", got)

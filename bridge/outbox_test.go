@@ -24,6 +24,9 @@ func TestAnOutageDelaysEventsAndLosesNone(t *testing.T) {
 			h.pass(time.Minute)
 			want = append(want, fmt.Sprint("weigh_in w", i, " ", 70+i))
 		}
+		if h.broker.tries != 1 {
+			h.Errorf("%d attempts without a connection", h.broker.tries)
+		}
 		h.broker.set(func(b *broker) { b.up = true })
 		h.bridge.Connected()
 		h.pass(2 * time.Second)

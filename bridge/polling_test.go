@@ -54,6 +54,21 @@ func TestTheBaselineIsNoNews(t *testing.T) {
 	})
 }
 
+// wantSpan checks how far back weights were looked for since the last call, to the day.
+func (h *house) wantSpan(want time.Duration) {
+	h.Helper()
+	var widest time.Duration
+	h.anna.set(func(c *cloud) {
+		for _, in := range c.spans {
+			widest = max(widest, time.Since(in.From))
+		}
+		c.spans = nil
+	})
+	if widest.Round(day) != want {
+		h.Errorf("looked back %s, want %s", widest, want)
+	}
+}
+
 func TestABaselineOfOneOldReading(t *testing.T) {
 	t.Parallel()
 	inHouse(t, func(h *house) {
@@ -62,7 +77,9 @@ func TestABaselineOfOneOldReading(t *testing.T) {
 		if b := retained[body](h, "body"); b.ID != "old" {
 			h.Errorf("body: %+v", b)
 		}
+		h.wantSpan(366 * day)
 		h.pass(2 * time.Hour)
+		h.wantSpan(30 * day)
 		h.weigh("new", time.Minute, 80, hand)
 		h.pass(time.Minute)
 		h.expect("news", h.news(), "body new 80", "weigh_in new 80")
@@ -138,9 +155,13 @@ func TestWaitingForBodyFat(t *testing.T) {
 func TestEditsAndDeletions(t *testing.T) {
 	t.Parallel()
 	inHouse(t, func(h *house) {
+		h.weigh("old", 10*day, 80, hand)
 		h.weigh("a", 5*day, 79, hand)
 		h.weigh("b", day, 78, hand)
 		h.open()
+		h.anna.set(func(c *cloud) { c.weights = c.weights[1:] })
+		h.pass(time.Hour + 10*time.Second) // the sweep, and a second opinion
+		h.expect("a deletion of long ago", h.news(), "body b 78", "deletion old 80")
 		h.anna.set(func(c *cloud) { c.weights[0].Kilograms = 79.5 })
 		h.pass(time.Hour + time.Second)
 		h.expect("an edit of last week", h.news(), "body b 78", "correction a 79.5")
@@ -204,6 +225,7 @@ func TestALongAbsenceIsCaughtUpWith(t *testing.T) {
 	inHouse(t, func(h *house) {
 		h.open()
 		h.stop()
+		h.anna.spans = nil
 		h.pass(20 * day)
 		h.weigh("a", 0, 80, hand)
 		h.pass(40 * day)
@@ -216,6 +238,9 @@ func TestALongAbsenceIsCaughtUpWith(t *testing.T) {
 		if got := h.memory.seq; got != 2 {
 			h.Errorf("%d events", got)
 		}
+		h.wantSpan(63 * day)
+		h.pass(2 * time.Hour)
+		h.wantSpan(30 * day)
 		if b := retained[body](h, "body"); b.ID != "b" {
 			h.Errorf("body: %+v", b)
 		}

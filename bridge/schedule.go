@@ -82,9 +82,8 @@ func (p *person) wait(ctx context.Context, d time.Duration) {
 // button without end is slowed down to one poll a second.
 func (p *person) demand() {
 	now := p.now()
-	earned := max(now.Sub(p.refill).Truncate(time.Second), 0)
-	p.refill = p.refill.Add(earned)
-	p.tokens = int(min(time.Duration(p.tokens)+earned/time.Second, pollBurst))
+	earned := int(now.Sub(p.refill) / time.Second)
+	p.tokens, p.refill = min(p.tokens+max(earned, 0), pollBurst), now
 	due := now
 	if p.tokens == 0 {
 		due = now.Add(time.Second)

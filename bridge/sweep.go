@@ -9,9 +9,9 @@ import (
 
 // Retained messages outlive the process that sent them: an account removed while
 // the bridge was off, a device sold, an entity a newer version no longer has, the
-// other form of discovery. sweep finds them on the broker and withdraws them.
-// It returns the topics to withdraw.
-func (a *announcer) sweep(ctx context.Context) (stale []string) {
+// other form of discovery. sweep finds them on the broker and has the board
+// withdraw them, behind whatever replaces them.
+func (a *announcer) sweep(ctx context.Context) {
 	t := a.b.topics
 	filters := []string{t.hass + "/device/+/config", t.hass + "/+/+/+/config"}
 	for _, name := range []string{"availability", "body", "heart", "connection", "device/+"} {
@@ -19,23 +19,23 @@ func (a *announcer) sweep(ctx context.Context) (stale []string) {
 	}
 	found, err := a.publisher.Retained(ctx, filters...)
 	if err != nil {
-		return nil // the connection is gone again, or the broker does not let us look
+		return // the connection is gone again, or the broker does not let us look
 	}
+	var configs, states []string
 	for _, m := range found {
 		if len(m.Payload) == 0 {
 			continue
 		}
 		if _, ours := t.owner(m.Topic); ours {
-			if !a.b.board.has(m.Topic) {
-				stale = append(stale, m.Topic)
-			}
+			states = append(states, m.Topic)
 			continue
 		}
 		if c, ours := hass.Parse(m.Topic, m.Payload); ours && c.Prefix == t.prefix && !a.compare(ctx, m.Topic, c) {
-			stale = append(stale, m.Topic)
+			configs = append(configs, m.Topic)
 		}
 	}
-	return stale
+	a.b.board.discard(configs...) // first, while the states they read are there
+	a.b.board.discard(states...)
 }
 
 // compare holds a discovery config found on the broker against ours and reports

@@ -77,8 +77,13 @@ func TestSilenceOutlivesARestart(t *testing.T) {
 	inHouse(t, func(h *house) {
 		h.weigh("a", time.Hour, 78, hand)
 		h.open()
+		h.pass(10 * time.Minute)
 		h.anna.fail(fitbit.ErrUnavailable)
+		began := time.Now()
 		h.pass(30 * time.Hour)
+		if p, _ := h.memory.Recall(h.Context(), "u1"); began.Sub(p.Profile.LastSuccess) > time.Minute {
+			h.Errorf("a crash now would forget all since %s", p.Profile.LastSuccess)
+		}
 		h.stop()
 		h.pass(20 * time.Hour)
 		h.start()

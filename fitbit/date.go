@@ -62,18 +62,12 @@ func (d Date) Start(loc *time.Location) time.Time {
 	// time.Date picks either side of a change of the clocks and does not say which.
 	t := time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, loc)
 	change, next := t.ZoneBounds()
-	if DateOf(t).Before(d) {
+	if DateOf(t).Before(d) { // put forward over midnight
 		return next
 	}
-	if change.IsZero() {
-		return t
-	}
-	switch before := change.Add(-1); {
-	case DateOf(before) == d: // put back over midnight: it strikes twice
+	if before := change.Add(-1); !change.IsZero() && DateOf(before) == d { // put back over midnight: it strikes twice
 		_, offset := before.Zone()
 		return d.midnightUTC().Add(-time.Duration(offset) * time.Second).In(loc)
-	case DateOf(change) == d: // put forward over midnight
-		return change
 	}
 	return t
 }

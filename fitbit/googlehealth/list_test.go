@@ -210,6 +210,19 @@ func TestFilter(t *testing.T) {
 	}
 }
 
+// TestCloudThatIgnoresTheFilter: the window is a promise of ours.
+func TestCloudThatIgnoresTheFilter(t *testing.T) {
+	c := serve(t, sayJSON(`{"dataPoints": [`+weightAt("2026-11-20T12:00:00Z", "78420")+`]}`))
+	for in, want := range map[fitbit.Window]int{
+		{From: noon()}: 1, {From: noon().Add(1)}: 0,
+		{From: noon().Add(-time.Hour), To: noon()}: 0, {From: noon().Add(-time.Hour), To: noon().Add(1)}: 1,
+	} {
+		if list, err := c.Weights(t.Context(), in); err != nil || len(list) != want {
+			t.Errorf("%v: weights are %v (%v), want %d", in, list, err, want)
+		}
+	}
+}
+
 // TestNothingBetween: a window that ends where or before it starts needs no request.
 func TestNothingBetween(t *testing.T) {
 	c := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })

@@ -3,6 +3,8 @@ package googlehealth_test
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -74,5 +76,25 @@ func TestDeviceInEveryForm(t *testing.T) {
 	list, err := serve(t, sayJSON(`{"pairedDevices": [{"deviceVersion": "A"}, {"deviceVersion": "B"}]}`)).Devices(t.Context())
 	if err != nil || len(list) != 2 || list[0].ID == list[1].ID || list[0].ID == "" {
 		t.Errorf("devices without names are %v (%v), want two with ids", list, err)
+	}
+}
+
+func TestDevicesOnSeveralPages(t *testing.T) {
+	var sizes []string
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		sizes = append(sizes, q.Get("pageSize"))
+		page := `{"pairedDevices": [{"name": "users/1/pairedDevices/302"}], "nextPageToken": "2 &="}`
+		if q.Get("pageToken") == "2 &=" {
+			page = `{"pairedDevices": [{"name": "users/1/pairedDevices/301"}]}`
+		}
+		sayJSON(page)(w, r)
+	})
+	list, err := c.Devices(t.Context())
+	if err != nil || len(list) != 2 || list[0].ID != "301" || list[1].ID != "302" {
+		t.Errorf("devices are %v (%v), want two", list, err)
+	}
+	if !slices.Equal(sizes, []string{"100", "100"}) { // by default it is 5
+		t.Errorf("page sizes are %q", sizes)
 	}
 }
