@@ -20,7 +20,9 @@ fmt:
 	$(LINT) fmt ./...
 
 bench: ## speed and memory; compare ratios, machines are noisy
-	$(GO) test -run '^$$' -bench . -benchmem $(PACKAGES)
+	$(GO) test -run '^$$' -bench . -benchmem $$($(GO) list ./... | grep -v /cmd/)
+	$(GO) test -run '^$$' -bench 'Start|Steady' -benchtime 20x ./cmd/fitbit2mqtt
+	$(GO) test -run '^$$' -bench PollNow -benchtime 100x ./cmd/fitbit2mqtt
 
 fuzz: ## every fuzz target for FUZZTIME
 	@for p in $$($(GO) list ./...); do \

@@ -63,8 +63,8 @@ func newPerson(b *Bridge, a Account, source fitbit.Source, past Past) *person {
 		{every: profileEvery, due: now, run: p.fetchProfile},
 		{every: sweepEvery, due: now, run: p.sweepBody, onDemand: true},
 		{every: b.o.Poll.Body, due: now.Add(b.o.Poll.Body), run: p.fetchBody},
-		{every: b.o.Poll.Heart, due: now, run: p.fetchHeart, onDemand: true},
-		{every: b.o.Poll.Devices, due: now, run: p.fetchDevices, onDemand: true},
+		{every: b.o.Poll.Heart, due: now, run: p.fetchHeart, onDemand: true, rest: demandRest},
+		{every: b.o.Poll.Devices, due: now, run: p.fetchDevices, onDemand: true, rest: demandRest},
 	}
 	return p
 }

@@ -15,7 +15,9 @@ type job struct {
 	due      time.Time
 	failures int
 	run      func(context.Context) error
-	onDemand bool // "poll now" means this one too
+	onDemand bool          // "poll now" means this one too,
+	rest     time.Duration // unless it ran this recently
+	ran      time.Time
 }
 
 // The places of the jobs that ask each other to come sooner.
@@ -32,6 +34,7 @@ const (
 	longestRetry = 15 * time.Minute
 	deniedRetry  = 6 * time.Hour // a permission can only come back by a new sign-in
 	pollBurst    = 10            // polls on demand in quick succession; one more each second
+	demandRest   = time.Minute   // hearts and batteries do not change faster than that
 )
 
 // stop ends the poller and waits for it.
@@ -94,7 +97,7 @@ func (p *person) demand() {
 		due = p.limited
 	}
 	for _, j := range p.jobs {
-		if j.onDemand && j.due.After(due) {
+		if j.onDemand && j.due.After(due) && !now.Before(j.ran.Add(j.rest)) {
 			j.due = due
 		}
 	}
@@ -124,6 +127,7 @@ func (p *person) nextDue() time.Time {
 // schedule decides when a job runs again after it ended with err.
 func (p *person) schedule(j *job, err error) {
 	now := p.now()
+	j.ran = now
 	if err == nil || errors.Is(err, fitbit.ErrPermission) {
 		j.failures = 0
 		if !j.due.After(now) { // the job itself may have asked for another time

@@ -26,10 +26,11 @@ import (
 const DefaultEndpoint = "https://health.googleapis.com"
 
 // Pace of one person's requests: Google documents 300 a minute and quotes 2.5 a
-// second for unverified apps; a round of all metrics is about ten.
+// second for unverified apps; a round of all metrics is about ten. No minute sees
+// more than 210.
 const (
 	requestsPerSecond = 2.5
-	requestBurst      = 20
+	requestBurst      = 60
 )
 
 // Options say which API and whose data.
