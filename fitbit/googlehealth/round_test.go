@@ -1,14 +1,17 @@
 package googlehealth_test
 
 import (
+	"context"
+	"errors"
+	"net/http"
 	"testing"
+	"time"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/fakecloud"
 )
 
-// TestFirstRound: all that is asked about a new person, with a year of readings,
-// passes in one burst: no request waits for its turn or meets the quota.
+// TestFirstRound: all that is asked about a new person, with a year of readings.
 func TestFirstRound(t *testing.T) {
 	l := newLab(t, fakecloud.PersonOptions{})
 	today := day(t, "2026-11-20")
@@ -41,5 +44,25 @@ func TestFirstRound(t *testing.T) {
 	must(len(devices), err)
 	if n := l.asked(); n != 13 { // three of them for the range: 14 days at most
 		t.Errorf("%d requests, want 13", n)
+	}
+}
+
+// TestPace: a round passes at once, with some to spare, and many more do not.
+func TestPace(t *testing.T) {
+	c := cannedClient(func(*http.Request) string { return "{}" })
+	passed := 0
+	for ; passed < 200; passed++ {
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond) // less than a turn takes
+		_, err := c.Weights(ctx, year())
+		cancel()
+		if errors.Is(err, context.DeadlineExceeded) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if passed < 20 || passed == 200 {
+		t.Errorf("%d requests passed at once, want 20", passed)
 	}
 }
