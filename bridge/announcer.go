@@ -135,11 +135,13 @@ func (a *announcer) work(ctx context.Context) (next time.Time) {
 // searched for what we left behind in an earlier life.
 func (a *announcer) greet(ctx context.Context, search bool) {
 	a.b.board.touch()
-	a.flush(ctx, rankState, rankState)
+	var found []Message
 	if search {
-		a.sweep(ctx)
+		found = a.search(ctx) // before our own messages cover what is there
 	}
-	a.flush(ctx, rankBridge, rankEmptied)
+	a.flush(ctx, rankState, rankState)
+	a.sweep(ctx, found)
+	a.flush(ctx, rankState, rankEmptied) // states that have come meanwhile go before their configs
 }
 
 // flush publishes what is due on the board.

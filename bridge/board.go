@@ -164,6 +164,16 @@ func (b *board) news() bool {
 	return false
 }
 
+// renew marks a topic as unsent, because somebody else has written to it.
+func (b *board) renew(topic string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if e := b.entries[topic]; e != nil {
+		e.said = nil
+		b.changed.raise()
+	}
+}
+
 // touch marks everything as unsent, as it is after a new connection.
 func (b *board) touch() {
 	b.mu.Lock()

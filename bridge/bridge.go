@@ -59,7 +59,9 @@ type Account struct {
 	UID        string // in discovery; survives renames
 	Backend    string // which cloud
 	Generation int64  // grows with every sign-in
-	SignedIn   bool
+	// Identity tells one person's cloud account from another's, without naming it.
+	Identity string
+	SignedIn bool
 	// SignInExpires is when the sign-in ends by itself; zero if it does not.
 	SignInExpires time.Time
 }
@@ -126,7 +128,7 @@ func (b *Bridge) Will() Message {
 
 // Subscriptions are the topic filters whose messages Received wants.
 func (b *Bridge) Subscriptions() []string {
-	return []string{b.topics.of("+", "command/poll"), b.topics.status}
+	return []string{b.topics.of("+", "command/poll"), b.topics.status, b.topics.state()}
 }
 
 // Connected tells the bridge that the broker connection is open, anew or again.
@@ -136,6 +138,10 @@ func (b *Bridge) Connected() { b.teller.connected.raise() }
 func (b *Bridge) Received(m Message) {
 	switch {
 	case m.Retained:
+	case m.Topic == b.topics.state():
+		if string(m.Payload) != online { // a will that came late, or a stranger's: we are here
+			b.board.renew(m.Topic)
+		}
 	case m.Topic == b.topics.status:
 		b.teller.homeAssistant(string(m.Payload))
 	default:

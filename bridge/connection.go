@@ -127,11 +127,13 @@ func in(t time.Time, loc *time.Location) time.Time {
 // available reports whether a person's values still deserve trust. Trouble alone
 // does not make yesterday's weight wrong.
 func (p *person) available(now time.Time) bool {
-	return !p.over() && now.Sub(or(p.profile.LastSuccess, p.since)) < silentFor
+	state, _ := p.troubles.worst()
+	return state != StateSignInRequired && state != StateSourceRetired && now.Sub(or(p.profile.LastSuccess, p.since)) < silentFor
 }
 
-// over reports whether polling makes no sense until somebody signs in again.
+// over reports whether polling makes no sense any more: the sign-in is known to be
+// gone, or the cloud is. A cloud that merely refuses a fresh token is asked again.
 func (p *person) over() bool {
 	state, _ := p.troubles.worst()
-	return state == StateSignInRequired || state == StateSourceRetired
+	return !p.account.SignedIn || state == StateSourceRetired
 }

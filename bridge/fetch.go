@@ -44,9 +44,9 @@ func (p *person) try(ctx context.Context, m fitbit.Metric, fetch func() error) e
 // stops reports whether an error ends a round: the other metrics would meet it too.
 func stops(err error) bool {
 	switch StateOf(err) {
-	case StateSignInRequired, StateSourceRetired, StateRateLimited, StateSetupRequired, StateStorageError:
+	case StateSignInRequired, StateSourceRetired, StateRateLimited, StateStorageError:
 		return true
-	case StateOK, StateUnavailable, StateError:
+	case StateOK, StateUnavailable, StateSetupRequired, StateError:
 	}
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
@@ -113,29 +113,31 @@ func (p *person) fetchHeart(ctx context.Context) error {
 			fetched = append(fetched, days...)
 			return err
 		})
-		if stops(err) {
-			return err
-		}
 		_, rangeless := p.denied[fitbit.HeartRange]
 		if worst = worse(worst, err); err == nil && (rangeless || m == fitbit.HeartRange) {
 			next.HeartDate = today
 		}
-	}
-	err := p.try(ctx, fitbit.LatestHeartRate, func() error {
-		s, err := p.source.LatestHeartSample(ctx, now.Add(-latestWindow))
-		if err == nil {
-			next.Latest = s
+		if stops(err) {
+			break // what has been fetched counts
 		}
-		return err
-	})
-	if stops(err) {
-		return err
+	}
+	if !stops(worst) {
+		err := p.try(ctx, fitbit.LatestHeartRate, func() error {
+			s, err := p.source.LatestHeartSample(ctx, now.Add(-latestWindow))
+			if err == nil {
+				next.Latest = s
+			}
+			return err
+		})
+		if !errors.Is(err, fitbit.ErrNoData) {
+			worst = worse(worst, err)
+		}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	next.LastSuccess = p.profile.LastSuccess
-	if errors.Is(err, fitbit.ErrNoData) {
-		err = nil
-	}
-	return worse(worse(worst, err), p.learnHeart(ctx, next, fetched, today))
+	return worse(worst, p.learnHeart(ctx, next, fetched, today))
 }
 
 func (p *person) learnHeart(ctx context.Context, next Profile, fetched []fitbit.HeartDay, today fitbit.Date) error {

@@ -47,7 +47,7 @@ func (p *person) sweepBody(ctx context.Context) error {
 	now := p.now()
 	first := p.profile.BaselineAt.IsZero()
 	window := fitbit.Window{From: now.Add(-sweepWindow)}
-	if gap := p.swept.Add(-minuteWindow); gap.Before(window.From) {
+	if gap := p.profile.SweptAt.Add(-minuteWindow); gap.Before(window.From) {
 		window.From = gap // the bridge or the cloud has been off for long
 	}
 	if year := now.Add(-baselineWindow); first || window.From.Before(year) {
@@ -70,7 +70,7 @@ func (p *person) sweepBody(ctx context.Context) error {
 	}
 	lerr := p.learn(ctx, look)
 	if lerr == nil && StateOf(err) == StateOK { // permission that is missing will not come later
-		p.swept = now
+		p.profile.SweptAt = now
 	}
 	return worse(err, lerr)
 }
@@ -100,10 +100,10 @@ func (p *person) baseline(ctx context.Context, look listing) error {
 	next := newLedger(known, fats)
 	profile := p.profile
 	profile.BaselineAt = p.now()
+	profile.SweptAt = profile.BaselineAt
 	if err := p.record(ctx, next, Entry{Weights: next.weights, Fats: fats, Profile: &profile}); err != nil {
 		return err
 	}
-	p.swept = profile.BaselineAt
 	p.log.Info("first look finished", "weigh_ins", len(next.weighIns))
 	p.showBody()
 	return nil

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
 )
 
 // watch notices people who come, go or sign in again, here or in another process.
@@ -70,9 +72,15 @@ func (b *Bridge) reconcile(ctx context.Context, pollers *sync.WaitGroup) error {
 	}
 	var errs []error
 	for _, a := range accounts {
-		if _, isNew := wanted[a.UID]; isNew {
-			errs = append(errs, b.start(ctx, pollers, a, or(reported[a.UID], StateOK)))
+		if _, isNew := wanted[a.UID]; !isNew {
+			continue
 		}
+		source, err := b.o.People.Source(a)
+		if err != nil { // the others go on
+			b.o.Log.Error("account cannot be polled", "account", a.Name, "error", err)
+			continue
+		}
+		errs = append(errs, b.start(ctx, pollers, a, source, or(reported[a.UID], StateOK)))
 	}
 	b.publishInfo(accounts)
 	return errors.Join(errs...)
@@ -81,17 +89,21 @@ func (b *Bridge) reconcile(ctx context.Context, pollers *sync.WaitGroup) error {
 // same reports whether nothing has changed that a poller has to know.
 func (a Account) same(o Account) bool {
 	return a.Name == o.Name && a.UID == o.UID && a.Backend == o.Backend && a.Generation == o.Generation &&
-		a.SignedIn == o.SignedIn && a.SignInExpires.Equal(o.SignInExpires)
+		a.SignedIn == o.SignedIn && a.Identity == o.Identity && a.SignInExpires.Equal(o.SignInExpires)
 }
 
-func (b *Bridge) start(ctx context.Context, pollers *sync.WaitGroup, a Account, reported State) error {
-	source, err := b.o.People.Source(a)
-	if err != nil {
-		return fmt.Errorf("account %s: %w", a.Name, err)
-	}
+func (b *Bridge) start(ctx context.Context, pollers *sync.WaitGroup, a Account, source fitbit.Source, reported State) error {
 	past, err := b.o.Memory.Recall(ctx, a.UID)
 	if err != nil {
 		return fmt.Errorf("account %s: %w", a.Name, err)
+	}
+	if was := past.Profile.Identity; was != "" && was != a.Identity {
+		// The name was handed over to somebody else. Their readings are no news, and
+		// those of whoever had it before are none of theirs.
+		if err := b.o.Memory.Forget(ctx, a.UID); err != nil {
+			return fmt.Errorf("account %s: %w", a.Name, err)
+		}
+		past = Past{}
 	}
 	p := newPerson(b, a, source, past)
 	p.shown.Store(&reported)

@@ -72,6 +72,10 @@ type Profile struct {
 	HeartDate    fitbit.Date
 	Latest       fitbit.HeartSample
 	LastSuccess  time.Time
+	// SweptAt is when the body was last looked at thoroughly.
+	SweptAt time.Time
+	// Identity is whose readings these are, as [Account.Identity].
+	Identity string
 }
 
 // Entry is one step of what became known. Nil fields change nothing.

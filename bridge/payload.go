@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"bytes"
 	"encoding/json"
 	"sort"
 	"time"
@@ -154,9 +155,11 @@ func text(s string) *string {
 
 // encode writes one of our own payloads; they cannot fail to encode.
 func encode(v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // nobody shows it in a page
+	if err := e.Encode(v); err != nil {
 		panic("bridge: payload does not encode: " + err.Error())
 	}
-	return b
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }

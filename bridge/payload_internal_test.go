@@ -34,7 +34,7 @@ func samples() map[string][]byte {
 		{Date: day.AddDays(-1), RestingBPM: new(58)},
 	})
 	p := &person{
-		account: Account{Name: "anna", Backend: "google", SignInExpires: morning().UTC().AddDate(0, 1, 0)},
+		account: Account{Name: "anna", SignedIn: true, Backend: "google", SignInExpires: morning().UTC().AddDate(0, 1, 0)},
 		profile: Profile{TimeZone: "+01:00", LastSuccess: morning().UTC()},
 		jobs:    []*job{{due: morning().Add(time.Minute)}},
 		troubles: troubles{
@@ -44,7 +44,7 @@ func samples() map[string][]byte {
 			},
 		},
 	}
-	signedOut := &person{account: Account{Name: "anna", Backend: "fitbit"}, troubles: troubles{fitbit.HRV: fitbit.ErrReauthRequired}}
+	signedOut := &person{account: Account{Name: "anna", Backend: "fitbit"}, ledger: newLedger(nil, nil), troubles: troubles{fitbit.HRV: fitbit.ErrReauthRequired}}
 	return map[string][]byte{
 		"body":             encode(full.body(time.Time{}, 1.785, "anna")),
 		"body_bare":        encode(bare.body(time.Time{}, 0, "anna")),

@@ -30,7 +30,6 @@ type person struct {
 	shown   atomic.Pointer[State]       // the state last reported; health reads it
 	denied  map[fitbit.Metric]time.Time // when a permission was last found missing
 	limited time.Time                   // no request before this moment
-	swept   time.Time                   // when the body was last looked at thoroughly
 
 	days     heartDays
 	paired   []fitbit.Device
@@ -48,8 +47,9 @@ func newPerson(b *Bridge, a Account, source fitbit.Source, past Past) *person {
 		pollNow: newSignal(), tokens: pollBurst, refill: b.o.Now(), cancel: func() {}, done: make(chan struct{}),
 		denied: make(map[fitbit.Metric]time.Time), powered: make(map[string]bool),
 		ledger: newLedger(past.Weights, past.Fats), days: newHeartDays(past.Days),
-		profile: past.Profile, troubles: make(troubles), swept: past.Profile.LastSuccess,
+		profile: past.Profile, troubles: make(troubles),
 	}
+	p.profile.Identity = a.Identity
 	p.pair(past.Devices)
 	if !a.SignedIn {
 		p.troubles[fitbit.SettingsMetric] = &fitbit.CloudError{
@@ -71,8 +71,18 @@ func newPerson(b *Bridge, a Account, source fitbit.Source, past Past) *person {
 
 func (p *person) now() time.Time { return p.b.o.Now() }
 
-// location is the person's time zone, as far as known.
-func (p *person) location() *time.Location { return zone(p.profile.TimeZone) }
+// location is the person's time zone; as long as the cloud does not tell, that of
+// their newest reading.
+func (p *person) location() *time.Location {
+	if p.profile.TimeZone != "" {
+		return zone(p.profile.TimeZone)
+	}
+	newest := p.profile.Latest.Time
+	if n := len(p.ledger.weighIns); n > 0 && p.ledger.weighIns[n-1].Time.After(newest) {
+		newest = p.ledger.weighIns[n-1].Time
+	}
+	return time.FixedZone("", offset(newest))
+}
 
 // reportTrouble logs a change of state, once.
 func (p *person) reportTrouble(ctx context.Context) {

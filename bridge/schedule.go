@@ -43,8 +43,8 @@ func (p *person) stop() {
 	<-p.done
 }
 
-// run polls until ctx ends, or for ever waits once a new sign-in is needed: that
-// starts another run.
+// run polls until ctx ends, or only waits for that once a new sign-in is needed:
+// it starts another run.
 func (p *person) run(ctx context.Context) {
 	defer p.rememberSuccess(context.WithoutCancel(ctx))
 	p.reportTrouble(ctx)
@@ -65,6 +65,10 @@ func (p *person) run(ctx context.Context) {
 			return
 		}
 		p.schedule(j, err)
+		if p.troubles[storage] != nil { // an idle account writes nothing: see whether it could
+			err := p.record(ctx, p.ledger, Entry{Profile: &p.profile})
+			p.log.Debug("history tried again", "error", err)
+		}
 		p.reportTrouble(ctx)
 	}
 }
@@ -149,8 +153,10 @@ func (p *person) schedule(j *job, err error) {
 			j.due = p.limited
 		}
 		p.postpone(p.limited)
-	case errors.Is(err, fitbit.ErrSetup):
+	case errors.Is(err, fitbit.ErrReauthRequired):
 		p.postpone(now.Add(early(longestRetry)))
+	case errors.Is(err, fitbit.ErrSetup): // nothing that a minute mends
+		j.due = now.Add(early(longestRetry))
 	}
 }
 

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/hass"
@@ -9,18 +10,41 @@ import (
 
 // Retained messages outlive the process that sent them: an account removed while
 // the bridge was off, a device sold, an entity a newer version no longer has, the
-// other form of discovery. sweep finds them on the broker and has the board
-// withdraw them, behind whatever replaces them.
-func (a *announcer) sweep(ctx context.Context) {
+// other form of discovery. search finds what is on the broker, ours or not. It
+// comes back with nothing if another bridge seems to be at work under our topics:
+// its people's are not ours to withdraw.
+func (a *announcer) search(ctx context.Context) []Message {
 	t := a.b.topics
-	filters := []string{t.hass + "/device/+/config", t.hass + "/+/+/+/config"}
+	filters := []string{t.state(), t.info(), t.hass + "/device/+/config", t.hass + "/+/+/+/config"}
 	for _, name := range []string{"availability", "body", "heart", "connection", "device/+"} {
 		filters = append(filters, t.of("+", name))
 	}
 	found, err := a.publisher.Retained(ctx, filters...)
 	if err != nil {
-		return // the connection is gone again, or the broker does not let us look
+		return nil // the connection is gone again, or the broker does not let us look
 	}
+	alive, another := false, false
+	for _, m := range found {
+		switch m.Topic {
+		case t.state():
+			alive = string(m.Payload) == online
+		case t.info():
+			var info infoState
+			another = json.Unmarshal(m.Payload, &info) == nil && info.StartedAt != a.b.started.Format(time.RFC3339)
+		}
+	}
+	if alive && another {
+		a.b.o.Log.Warn("another bridge publishes under these topics, or has just died; nothing is tidied up",
+			"prefix", t.prefix, "hint", "give each bridge its own mqtt.topic_prefix")
+		return nil
+	}
+	return found
+}
+
+// sweep has the board withdraw what search has found and nobody needs, behind
+// whatever replaces it.
+func (a *announcer) sweep(ctx context.Context, found []Message) {
+	t := a.b.topics
 	var configs, states []string
 	for _, m := range found {
 		if len(m.Payload) == 0 {
@@ -32,6 +56,9 @@ func (a *announcer) sweep(ctx context.Context) {
 		}
 		if c, ours := hass.Parse(m.Topic, m.Payload); ours && c.Prefix == t.prefix && !a.compare(ctx, m.Topic, c) {
 			configs = append(configs, m.Topic)
+			if !a.b.board.announces(c.ID) {
+				a.remember(ctx, Message{Topic: m.Topic, Payload: m.Payload, Retained: true})
+			}
 		}
 	}
 	a.b.board.discard(configs...) // first, while the states they read are there
@@ -64,12 +91,18 @@ func (a *announcer) compare(ctx context.Context, topic string, found hass.Found)
 // that is not there to see it would keep a ghost; for its next birth the config is
 // kept, to be shown and withdrawn before its eyes.
 func (a *announcer) bury(ctx context.Context, m hass.Message) {
-	if !a.present.Load() {
-		if err := a.b.o.Memory.Bury(ctx, Message{Topic: m.Topic, Payload: m.Payload, Retained: true}); err != nil {
-			a.b.o.Log.Warn("history could not be written", "error", err)
-		}
-	}
+	a.remember(ctx, Message{Topic: m.Topic, Payload: m.Payload, Retained: true})
 	a.b.board.clear(m.Topic)
+}
+
+// remember keeps a config that is being withdrawn, unless Home Assistant sees it go.
+func (a *announcer) remember(ctx context.Context, m Message) {
+	if a.present.Load() {
+		return
+	}
+	if err := a.b.o.Memory.Bury(ctx, m); err != nil {
+		a.b.o.Log.Warn("history could not be written", "error", err)
+	}
 }
 
 // exhume shows buried configs to a Home Assistant that has just come up.

@@ -92,6 +92,7 @@ func full() bridge.Entry {
 		Profile: &bridge.Profile{
 			BaselineAt: moment(), HeightMetres: 1.785, TimeZone: "Pacific/Marquesas", HeartDate: day,
 			Latest: fitbit.HeartSample{Time: moment(), BPM: 64}, LastSuccess: moment(),
+			SweptAt: moment(), Identity: "google:0123",
 		},
 		Events: []bridge.Event{event("w1")},
 	}

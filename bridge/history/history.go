@@ -166,9 +166,9 @@ func (w *writer) profile(p bridge.Profile) {
 	if !p.HeartDate.IsZero() {
 		date = new(p.HeartDate.String())
 	}
-	w.exec(`INSERT OR REPLACE INTO person (uid, baseline_at, height_m, time_zone, heart_date, latest_bpm, latest_at, last_success)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		w.uid, stamp(p.BaselineAt), p.HeightMetres, p.TimeZone, date, p.Latest.BPM, stamp(p.Latest.Time), stamp(p.LastSuccess))
+	w.exec(`INSERT OR REPLACE INTO person (uid, baseline_at, height_m, time_zone, heart_date, latest_bpm, latest_at, last_success,
+		swept_at, identity) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		w.uid, stamp(p.BaselineAt), p.HeightMetres, p.TimeZone, date, p.Latest.BPM, stamp(p.Latest.Time), stamp(p.LastSuccess), stamp(p.SweptAt), p.Identity)
 }
 
 // stamp writes a time with all its digits and its offset; nil for the zero time.

@@ -57,14 +57,15 @@ func recall(ctx context.Context, db *sql.DB, uid string) (past bridge.Past, err 
 }
 
 func recallProfile(ctx context.Context, db *sql.DB, uid string) (p bridge.Profile, err error) {
-	var baseline, date, latest, success *string
+	var baseline, date, latest, success, swept *string
 	err = db.QueryRowContext(ctx,
-		`SELECT baseline_at, height_m, time_zone, heart_date, latest_bpm, latest_at, last_success FROM person WHERE uid = ?`, uid).
-		Scan(&baseline, &p.HeightMetres, &p.TimeZone, &date, &p.Latest.BPM, &latest, &success)
+		`SELECT baseline_at, height_m, time_zone, heart_date, latest_bpm, latest_at, last_success, swept_at, identity FROM person WHERE uid = ?`, uid).
+		Scan(&baseline, &p.HeightMetres, &p.TimeZone, &date, &p.Latest.BPM, &latest, &success, &swept, &p.Identity)
 	if errors.Is(err, sql.ErrNoRows) {
 		return bridge.Profile{}, nil
 	}
-	p.BaselineAt, p.Latest.Time, p.LastSuccess = parse(baseline, &err), parse(latest, &err), parse(success, &err)
+	p.BaselineAt, p.Latest.Time = parse(baseline, &err), parse(latest, &err)
+	p.LastSuccess, p.SweptAt = parse(success, &err), parse(swept, &err)
 	if err == nil && date != nil {
 		p.HeartDate, err = fitbit.ParseDate(*date)
 	}

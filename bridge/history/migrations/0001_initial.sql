@@ -7,7 +7,9 @@ CREATE TABLE person (
   heart_date   TEXT,              -- the day the published heart-rate range belongs to
   latest_bpm   INTEGER,
   latest_at    TEXT,
-  last_success TEXT
+  last_success TEXT,
+  swept_at     TEXT,              -- when the body was last looked at thoroughly
+  identity     TEXT NOT NULL      -- a digest that tells one cloud account from another
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE weight (
