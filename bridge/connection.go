@@ -128,12 +128,12 @@ func in(t time.Time, loc *time.Location) time.Time {
 // does not make yesterday's weight wrong.
 func (p *person) available(now time.Time) bool {
 	state, _ := p.troubles.worst()
-	return state != StateSignInRequired && state != StateSourceRetired && now.Sub(or(p.profile.LastSuccess, p.since)) < silentFor
+	return state != StateSignInRequired && !p.over() && now.Sub(or(p.profile.LastSuccess, p.since)) < silentFor
 }
 
 // over reports whether polling makes no sense any more: the sign-in is known to be
-// gone, or the cloud is. A cloud that merely refuses a fresh token is asked again.
+// gone, or the cloud is. A cloud that merely refuses a fresh token is asked again,
+// and so is one that has given up a single kind of data.
 func (p *person) over() bool {
-	state, _ := p.troubles.worst()
-	return !p.account.SignedIn || state == StateSourceRetired
+	return !p.account.SignedIn || errors.Is(p.troubles[fitbit.WeightMetric], fitbit.ErrRetired)
 }

@@ -82,11 +82,10 @@ func (c *Client) list(ctx context.Context, path string, in fitbit.Window, visit 
 		switch {
 		case r.NextPageToken == "":
 			return nil
-		case oldest.IsZero(): // nothing on it, and yet not the last: only the token leads on
+		case oldest.IsZero(), news == 0 && q.size == maxPageSize:
+			// Nothing on it, or nothing new, and yet not the last: only the token leads on.
 			q.token = r.NextPageToken
 			continue
-		case news == 0 && q.size == maxPageSize: // more within one second than any page holds
-			return endless(path)
 		case news == 0:
 			q.size = maxPageSize
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/fakecloud"
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/googlehealth"
 )
 
 // pageSize is how much is asked for at once.
@@ -243,4 +245,25 @@ func TestNothingBetween(t *testing.T) {
 // weightAt is a data point in JSON.
 func weightAt(when, grams string) string {
 	return `{"name": "users/1/dataTypes/weight/dataPoints/7001", "weight": {"sampleTime": {"physicalTime": "` + when + `", "utcOffset": "3600s"}, "weightGrams": ` + grams + `}}`
+}
+
+// AIP-158 allows a token for a page that turns out empty.
+func TestATokenBehindTheLastPage(t *testing.T) {
+	requests := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests++
+		w.Header().Set("Content-Type", "application/json")
+		if r.URL.Query().Get("pageToken") != "" {
+			_, _ = w.Write([]byte(`{}`))
+			return
+		}
+		_, _ = w.Write([]byte(`{"dataPoints":[{"name":"users/1/dataTypes/weight/dataPoints/7","weight":{"weightGrams":78420,
+			"sampleTime":{"physicalTime":"2026-11-20T06:14:09Z","utcOffset":"3600s"}}}],"nextPageToken":"more"}`))
+	}))
+	t.Cleanup(server.Close)
+	c := googlehealth.New(googlehealth.Options{Endpoint: server.URL, Tokens: fixed{}})
+	list, err := c.Weights(t.Context(), fitbit.Window{From: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)})
+	if err != nil || len(list) != 1 || requests > 5 {
+		t.Errorf("%d requests, %v, %v", requests, list, err)
+	}
 }
