@@ -17,6 +17,7 @@ const (
 	maxPageSize    = 10000 // the API's own limit
 	samplePageSize = 1440  // keeps an answer well below a megabyte
 	newestFew      = 5     // of which one will be readable
+	maxRepeats     = 2     // pages without anything new, before giving up
 	maxPages       = 2000  // a listing longer than this is not worth believing
 )
 
@@ -57,6 +58,7 @@ func (c *Client) list(ctx context.Context, path string, in fitbit.Window, visit 
 	}
 	seen := make(map[pointKey]bool)
 	q := query{filter: sampleFilter(path, in), size: samplePageSize}
+	repeats := 0
 	for range maxPages {
 		r, err := c.page(ctx, path, q)
 		if err != nil {
@@ -82,8 +84,15 @@ func (c *Client) list(ctx context.Context, path string, in fitbit.Window, visit 
 		switch {
 		case r.NextPageToken == "":
 			return nil
-		case oldest.IsZero(), news == 0 && q.size == maxPageSize:
-			// Nothing on it, or nothing new, and yet not the last: only the token leads on.
+		case oldest.IsZero(): // nothing on it, and yet not the last: only the token leads on
+			q.token = r.NextPageToken
+			continue
+		case news == 0 && q.size == maxPageSize:
+			// All of it known, and yet a token: the last page may carry one. More within
+			// one second than any page holds looks the same, but goes on.
+			if repeats++; repeats > maxRepeats {
+				return endless(path)
+			}
 			q.token = r.NextPageToken
 			continue
 		case news == 0:
