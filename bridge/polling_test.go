@@ -25,7 +25,7 @@ func TestADayOfPolling(t *testing.T) {
 		h.between("body fat", h.anna.count(fitbit.BodyFatMetric), 24, 27)
 		h.between("resting heart rates", h.anna.count(fitbit.RestingHeartRate), 96, 107)
 		h.between("devices", h.anna.count(fitbit.DevicesMetric), 24, 27)
-		h.between("settings", h.anna.count(fitbit.SettingsMetric), 0, 1)
+		h.between("settings", h.anna.count(fitbit.SettingsMetric), 24, 27)
 		h.between("writes", h.memory.written(), 0, 1) // the date of the heart's day changes once
 		h.expect("news", h.news(), "anna/heart")
 		h.wantState(bridge.StateOK, "online")

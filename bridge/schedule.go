@@ -28,7 +28,7 @@ const (
 
 // Waiting times of the schedule.
 const (
-	profileEvery = 24 * time.Hour
+	profileEvery = time.Hour // a traveller's day begins elsewhere
 	sweepEvery   = time.Hour
 	firstRetry   = 30 * time.Second // after trouble; doubles with each failure
 	longestRetry = 15 * time.Minute

@@ -162,7 +162,7 @@ func (a *app) confirm(question string) bool {
 	if !isFile {
 		return true
 	}
-	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 || info.Name() == "null" {
 		return true
 	}
 	_ = a.printf("%s", question)
@@ -201,8 +201,11 @@ func (a *app) completeAccount(c *cobra.Command, args []string, _ string) (names 
 }
 
 func unknownAccount(name string, err error) error {
-	if errors.Is(err, tokenstore.ErrNotFound) {
+	switch {
+	case errors.Is(err, tokenstore.ErrNotFound):
 		return fail(exitUsage, "fitbit2mqtt accounts list", "there is no account called %q", name)
+	case errors.Is(err, tokenstore.ErrNameTaken):
+		return fail(exitUsage, "choose another name, or remove that account first", "%w", err)
 	}
 	return err
 }

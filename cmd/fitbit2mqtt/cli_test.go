@@ -162,6 +162,61 @@ func TestDamagedDatabase(t *testing.T) {
 	}
 }
 
+// A database that has lost its content is not taken for a new one.
+func TestEmptiedDatabase(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "anna")
+	config := w.config("")
+	if r := w.connect(config, "anna"); r.code != exitOK {
+		t.Fatalf("%+v", r)
+	}
+	path := filepath.Join(w.dir, "tokens.db")
+	if err := os.Truncate(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	if r := invoke(t, "accounts", "--config", config); r.code != exitStorage || !strings.Contains(r.err, path+" is empty") {
+		t.Errorf("%+v", r)
+	}
+}
+
+// A name that is taken stays whose it is.
+func TestRenameToATakenName(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "anna", "ben")
+	config := w.config("")
+	for _, name := range []string{"anna", "ben"} {
+		if r := w.connect(config, name); r.code != exitOK {
+			t.Fatalf("%+v", r)
+		}
+	}
+	if r := invoke(t, "accounts", "rename", "anna", "ben", "--config", config); r.code != exitUsage || !strings.Contains(r.err, "Try: choose another name") {
+		t.Errorf("%+v", r)
+	}
+}
+
+// A demo at a household's own broker keeps out of the real bridge's way.
+func TestDemoBesidesABridge(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "anna")
+	broker := ownBroker(t)
+	config := w.config(broker)
+	w.cloud.Person("anna").WeighIn(time.Now().Add(-time.Hour), 61.5, 30)
+	if r := w.connect(config, "anna"); r.code != exitOK {
+		t.Fatalf("%+v", r)
+	}
+	o := observe(t, broker)
+	begin(t, "run", "--config", config)
+	o.heard("fitbit2mqtt/anna/body", `"weight_kg":61.5`)
+	o.heard("fitbit2mqtt/bridge/state", "online")
+	if r := invoke(t, "demo", "--broker", broker, "--for", "4s", "--every", "500ms", "--config", config); r.code != exitOK || !strings.Contains(r.out, "fitbit2mqtt_demo/#") {
+		t.Errorf("%+v", r)
+	}
+	all := o.replayed()
+	if !strings.Contains(all["fitbit2mqtt/anna/body"], "61.5") || all["fitbit2mqtt/bridge/state"] != "online" || all["fitbit2mqtt_demo/ben/body"] == "" {
+		t.Errorf("the demo and the bridge are in each other's way: %v", all)
+	}
+}
+
 // The broker cannot be reached: demo says so, run keeps trying.
 func TestBrokerAway(t *testing.T) {
 	t.Setenv("HOME", t.TempDir())

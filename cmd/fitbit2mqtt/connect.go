@@ -33,10 +33,10 @@ address that cannot be reached: copy that address and paste it here.
 ACCOUNT is what the person is called in topics: ` + fitbit.NameRule + `.
 Signing in again under the same name keeps history, topics and entities.`,
 		Example: `  fitbit2mqtt connect anna
-  echo 'http://localhost:8099/oauth/callback?code=…&state=…' | fitbit2mqtt connect anna`,
+  fitbit2mqtt connect anna --move      # anna has a new Google account`,
 		Args: usage(cobra.ExactArgs(1)),
 	}
-	c.Flags().BoolVar(&move, "move", false, "accept a different cloud account under this name")
+	c.Flags().BoolVar(&move, "move", false, "accept a different cloud account under this name; its history here starts anew")
 	c.RunE = func(c *cobra.Command, args []string) (err error) {
 		name := args[0]
 		if err := fitbit.CheckName(name); err != nil {
@@ -132,7 +132,7 @@ func (a *app) awaitCallback(ctx context.Context, c *catcher) (fitbit.Callback, e
 		case line, open := <-lines:
 			if !open {
 				if lines = nil; c == nil {
-					return fitbit.Callback{}, fail(exitCloud, "run it in a terminal, or pipe the address in", "no address was pasted")
+					return fitbit.Callback{}, fail(exitCloud, "run it in a terminal", "no address was pasted")
 				}
 				continue
 			}
@@ -193,11 +193,13 @@ func (h *house) finishSignIn(ctx context.Context, s signIn, callback fitbit.Call
 	if state == "" {
 		state = s.attempt.State // a bare code, pasted into this very terminal
 	}
+	if state != s.attempt.State { // it stays good for whoever it belongs to
+		return account, nil, notOurs(s.attempt.Name)
+	}
 	attempt, err := h.tokens.TakeSignIn(ctx, state)
 	switch {
-	case errors.Is(err, tokenstore.ErrNoAttempt) || err == nil && attempt.State != s.attempt.State:
-		return account, nil, fail(exitCloud, "start again with: fitbit2mqtt connect "+s.attempt.Name,
-			"this address belongs to another sign-in, or to one that is over")
+	case errors.Is(err, tokenstore.ErrNoAttempt):
+		return account, nil, notOurs(s.attempt.Name)
 	case err != nil:
 		return account, nil, err
 	case callback.Err != "":
@@ -224,6 +226,11 @@ func (h *house) finishSignIn(ctx context.Context, s signIn, callback fitbit.Call
 		return account, nil, err
 	}
 	return account, notGranted(b.scopes, grant.Scopes), nil
+}
+
+// notOurs refuses an address that another sign-in has brought back.
+func notOurs(name string) error {
+	return fail(exitCloud, "start again with: fitbit2mqtt connect "+name, "this address belongs to another sign-in, or to one that is over")
 }
 
 // notGranted lists the scopes that were asked for and not given, by their last part.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,7 +63,11 @@ messages go to a broker inside the demo, or to the one given.`,
 		case f.every < 100*time.Millisecond || f.length < 0:
 			return &usageError{command: c.CommandPath(), err: errors.New("--every and --for: use times such as 5s; --every is at least 100ms")}
 		}
-		return a.demo(c.Context(), f, names[:f.people])
+		err := a.demo(c.Context(), f, names[:f.people])
+		if f.length > 0 && errors.Is(err, context.DeadlineExceeded) {
+			return nil // its time was over before it had begun
+		}
+		return err
 	}
 	return c
 }
@@ -88,6 +93,11 @@ func (a *app) demo(ctx context.Context, f demoFlags, names []string) (err error)
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, f.length, errStopped)
 		defer cancel()
+	}
+	if f.broker != "" {
+		if err := a.besides(ctx, &config); err != nil {
+			return err
+		}
 	}
 	cloud, stop, err := startFakeCloud(ctx, &config, names)
 	if err != nil {
@@ -130,6 +140,36 @@ func (a *app) demo(ctx context.Context, f demoFlags, names []string) (err error)
 	return err
 }
 
+// besides keeps the demo out of the way of a household's real bridge at the same
+// broker: if somebody else's topics are there, the demo takes others.
+func (a *app) besides(ctx context.Context, c *config) error {
+	client, err := mqtt.New(c.MQTT.options())
+	if err != nil {
+		return err
+	}
+	client.Start()
+	defer client.Close(ctx)
+	reach, cancel := context.WithTimeout(ctx, demoConnect)
+	defer cancel()
+	if err := client.Connected(reach); err != nil {
+		return err
+	}
+	topic := c.MQTT.TopicPrefix + "/bridge/info"
+	found, err := client.Retained(ctx, topic)
+	if err != nil {
+		return err
+	}
+	for _, m := range found {
+		if m.Topic == topic && !strings.Contains(string(m.Payload), demoMark) {
+			c.MQTT.TopicPrefix += "_demo"
+		}
+	}
+	return nil
+}
+
+// demoMark is what tells a demo's bridge/info from a real one's.
+const demoMark = `"demo":true`
+
 // demoConfig is the user's configuration with the demo's own world in it.
 func (a *app) demoConfig(ctx context.Context, f demoFlags) (config, error) {
 	c, err := a.loadConfig()
@@ -137,13 +177,20 @@ func (a *app) demoConfig(ctx context.Context, f demoFlags) (config, error) {
 		return c, err
 	}
 	c.DataDir, c.StoreKey = f.data, ""
-	c.MQTT.URL = f.broker
+	c.MQTT.URL, c.MQTT.ClientID = f.broker, ""
+	if u, err := url.Parse(f.broker); err == nil && u.User != nil {
+		c.MQTT.Username, c.MQTT.Password = "", "" // the address brings its own
+	}
+	if !slices.Contains([]string{"mqtts", "ssl", "tls", "wss"}, strings.SplitN(f.broker, ":", 2)[0]) {
+		c.MQTT.TLS = tlsConfig{}
+	}
 	if _, err := mqtt.New(c.MQTT.options()); err != nil {
 		return c, &usageError{command: "fitbit2mqtt demo", err: fmt.Errorf("--broker: %s", strings.Join(lines("", err), "; "))}
 	}
 	if f.broker == "" {
 		c.MQTT.Embedded.Listen = freeUnless(ctx, c.MQTT.Embedded.Listen)
 	}
+	c.public["demo"] = true
 	c.Poll = pollConfig{Body: time.Second, Heart: 10 * time.Second, Devices: time.Minute}
 	if !a.flags.set.Lookup("log-level").Changed && os.Getenv(envPrefix+"LOG_LEVEL") == "" {
 		c.Log.Level = "warn" // the demo tells its own story
@@ -213,6 +260,10 @@ func signInDemo(ctx context.Context, h *house, cloud *fakecloud.Cloud, name stri
 	if err != nil {
 		return scale{}, err
 	}
+	// The cloud of an earlier demo has gone, and with it what people weighed there.
+	if err := h.history.Forget(ctx, account.UID); err != nil {
+		return scale{}, err
+	}
 	source, err := h.source(account.Backend, account.UID)
 	if err != nil {
 		return scale{}, err
@@ -264,7 +315,7 @@ func subscribeCommand(address string, c config) string {
 			command += " -p " + u.Port()
 		}
 	}
-	if c.MQTT.URL == "" && c.MQTT.Embedded.Username != "" || c.MQTT.URL != "" && c.MQTT.Username != "" {
+	if c.MQTT.options().Username != "" || strings.Contains(c.MQTT.URL, "@") {
 		command += " -u USER -P PASSWORD"
 	}
 	return command + " -t '" + c.MQTT.TopicPrefix + "/#' -t '" + c.HomeAssistant.Prefix + "/#'"
@@ -272,7 +323,10 @@ func subscribeCommand(address string, c config) string {
 
 // narrate tells of an event as it happens.
 func (a *app) narrate(e bridge.Event) {
-	text := fmt.Sprintf("%s  %s weighed in: %.2f kg", e.MeasuredAt, e.Account, e.WeightKg)
+	what := map[bridge.EventType]string{
+		bridge.NewWeighIn: "weighed in", bridge.Backfill: "had weighed in", bridge.Correction: "is corrected", bridge.Deletion: "did not weigh in after all",
+	}[e.EventType]
+	text := fmt.Sprintf("%s  %s %s: %.2f kg", e.MeasuredAt, e.Account, what, e.WeightKg)
 	if e.BodyFatPct != nil {
 		text += fmt.Sprintf(", %.1f %% body fat", *e.BodyFatPct)
 	}

@@ -22,16 +22,14 @@ func (r *reader) str(key, otherwise string) string {
 	return s
 }
 
+// text refuses numbers: YAML has already changed them (0123 is 83, 1e3 is 1000).
 func (r *reader) text(key, otherwise string) string {
-	switch v := r.value(key, otherwise).(type) {
-	case string:
-		return v
-	case int, int64, float64, bool:
-		return fmt.Sprint(v)
-	default:
-		r.problem(key, "must be a text")
+	s, ok := r.value(key, otherwise).(string)
+	if !ok {
+		r.problem(key, "must be a text; put it in quotes")
 		return otherwise
 	}
+	return s
 }
 
 // secret reads a key or the file named by its _file twin.
@@ -58,7 +56,7 @@ func (r *reader) secret(key string) string {
 }
 
 func (r *reader) duration(key string, otherwise, least time.Duration) time.Duration {
-	s := r.text(key, otherwise.String())
+	s := fmt.Sprint(r.value(key, otherwise.String()))
 	d, err := time.ParseDuration(s)
 	switch {
 	case err != nil:
@@ -93,7 +91,7 @@ func (r *reader) choice(key, otherwise string, choices ...string) string {
 }
 
 func (r *reader) flag(key string) bool {
-	s := r.text(key, "false")
+	s := fmt.Sprint(r.value(key, "false"))
 	r.public[key] = s == "true"
 	if s != "true" && s != "false" {
 		r.problem(key, "%q is neither true nor false", s)
@@ -182,7 +180,11 @@ func (r *reader) refuseUnknown() {
 	}
 	for _, e := range os.Environ() {
 		name, _, _ := strings.Cut(e, "=")
-		if key, ours := strings.CutPrefix(name, envPrefix); ours && !names[key] {
+		key, ours := strings.CutPrefix(name, envPrefix)
+		if strings.HasPrefix(key, "PORT") || strings.HasPrefix(key, "SERVICE_") {
+			continue // what Docker and Kubernetes tell about a service of this name
+		}
+		if ours && !names[key] {
 			r.problem(name, "unknown variable")
 		}
 	}

@@ -2,12 +2,16 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge"
@@ -57,7 +61,10 @@ type house struct {
 // open opens the databases. Close them with close.
 func (a *app) open(ctx context.Context, c config) (*house, error) {
 	h := &house{config: c, log: a.logger(c.Log), backends: backends(c, googlehealth.NewHTTPClient())}
-	var err error
+	err := emptied(filepath.Join(c.DataDir, "tokens.db"), filepath.Join(c.DataDir, "history.db"))
+	if err != nil {
+		return nil, err
+	}
 	h.tokens, err = tokenstore.Open(ctx, tokenstore.Options{
 		Path: filepath.Join(c.DataDir, "tokens.db"), Key: []byte(c.StoreKey), Log: h.log,
 	})
@@ -69,6 +76,24 @@ func (a *app) open(ctx context.Context, c config) (*house, error) {
 		return nil, errors.Join(err, h.tokens.Close())
 	}
 	return h, nil
+}
+
+// emptied refuses a database that has lost its content while the other one kept
+// its own: a new one in its place would forget everybody without a word.
+func emptied(paths ...string) error {
+	size := make(map[string]int64)
+	for _, path := range paths {
+		if info, err := os.Stat(path); err == nil {
+			size[path] = info.Size()
+		}
+	}
+	for _, path := range paths {
+		if n, exists := size[path]; exists && n == 0 && len(size) == len(paths) && slices.ContainsFunc(paths, func(p string) bool { return size[p] > 0 }) {
+			return fail(exitStorage, "restore it from a backup (copies are called "+filepath.Base(path)+".v….bak), or delete it to start anew",
+				"%s is empty, though the other database is not", path)
+		}
+	}
+	return nil
 }
 
 func (h *house) close() error { return errors.Join(h.tokens.Close(), h.history.Close()) }
@@ -98,8 +123,10 @@ func (p people) Accounts(ctx context.Context) ([]bridge.Account, error) {
 	}
 	list := make([]bridge.Account, len(stored))
 	for i, s := range stored {
+		digest := sha256.Sum256([]byte(s.User))
 		list[i] = bridge.Account{
 			Name: s.Name, UID: s.UID, Backend: s.Backend, Generation: s.Generation,
+			Identity: s.Backend + ":" + hex.EncodeToString(digest[:8]),
 			SignedIn: s.SignedIn, SignInExpires: s.SignInExpires,
 		}
 	}

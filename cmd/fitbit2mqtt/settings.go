@@ -18,8 +18,11 @@ const (
 // read asks for every key there is, in the order of config.yaml.example.
 func (r *reader) read() config {
 	c := config{DataDir: expandHome(r.str("data_dir", defaultDataDir))}
-	if c.DataDir == "" {
+	switch {
+	case c.DataDir == "":
 		r.problem("data_dir", "must name a folder")
+	case strings.HasPrefix(c.DataDir, "~/"):
+		r.problem("data_dir", "%s needs HOME, which is not set; name the folder", c.DataDir)
 	}
 	c.MQTT = r.mqtt()
 	c.HomeAssistant = hassConfig{
@@ -48,7 +51,8 @@ func (r *reader) mqtt() mqttConfig {
 		URL: r.text("mqtt.url", ""), Username: r.str("mqtt.username", ""), Password: r.secret("mqtt.password"),
 		ClientID: r.str("mqtt.client_id", ""), TopicPrefix: r.topic("mqtt.topic_prefix", "fitbit2mqtt"),
 		TLS: tlsConfig{
-			CAFile: r.str("mqtt.tls.ca_file", ""), CertFile: r.str("mqtt.tls.cert_file", ""), KeyFile: r.str("mqtt.tls.key_file", ""),
+			CAFile: expandHome(r.str("mqtt.tls.ca_file", "")), CertFile: expandHome(r.str("mqtt.tls.cert_file", "")),
+			KeyFile:    expandHome(r.str("mqtt.tls.key_file", "")),
 			ServerName: r.str("mqtt.tls.server_name", ""), Insecure: r.flag("mqtt.tls.insecure"),
 		},
 	}
@@ -108,7 +112,7 @@ func (r *reader) panel() webConfig {
 // redactURL is an address without its password.
 func redactURL(s string) string {
 	if u, err := url.Parse(s); err == nil {
-		u.User = nil
+		u.User, u.RawQuery = nil, "" // some brokers take a token there
 		return u.String()
 	}
 	_, after, _ := strings.Cut(s, "@")
