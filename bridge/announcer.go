@@ -118,10 +118,10 @@ func (a *announcer) work(ctx context.Context) (next time.Time) {
 	default:
 	}
 	if a.b.board.news() { // unless they would come before their device
-		sooner(a.flush(ctx, rankState, rankEmptied))
+		sooner(a.flush(ctx, rankEmptied))
 	}
 	sooner(a.drain(ctx))
-	sooner(a.flush(ctx, rankState, rankEmptied))
+	sooner(a.flush(ctx, rankEmptied))
 	sooner(a.rebury(ctx))
 	if a.failed && a.up {
 		a.failed = false
@@ -139,14 +139,14 @@ func (a *announcer) greet(ctx context.Context, search bool) {
 	if search {
 		found = a.search(ctx) // before our own messages cover what is there
 	}
-	a.flush(ctx, rankState, rankState)
+	a.flush(ctx, rankState)
 	a.sweep(ctx, found)
-	a.flush(ctx, rankState, rankEmptied) // states that have come meanwhile go before their configs
+	a.flush(ctx, rankEmptied) // states that have come meanwhile go before their configs
 }
 
-// flush publishes what is due on the board.
-func (a *announcer) flush(ctx context.Context, low, high int) (again time.Time) {
-	due, again := a.b.board.due(low, high, time.Now())
+// flush publishes what is due on the board, up to a rank.
+func (a *announcer) flush(ctx context.Context, high int) (again time.Time) {
+	due, again := a.b.board.due(high, time.Now())
 	for _, e := range due {
 		if !a.publish(ctx, e.Message) {
 			return time.Time{}

@@ -183,13 +183,13 @@ func (b *board) touch() {
 	}
 }
 
-// due lists what is to be sent with ranks from low to high, in order, and says
+// due lists what is to be sent up to rank high, in order, and says
 // when to come back for configs that must rest a little; zero for never.
-func (b *board) due(low, high int, now time.Time) (messages []entry, again time.Time) {
+func (b *board) due(high int, now time.Time) (messages []entry, again time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, e := range b.entries {
-		if !e.dirty() || e.rank < low || e.rank > high {
+		if !e.dirty() || e.rank > high {
 			continue
 		}
 		if ready := e.sent.Add(configGap); e.config() && now.Before(ready) {

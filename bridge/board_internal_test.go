@@ -18,7 +18,7 @@ func deviceCalled(name string) hass.Device {
 // send delivers all that is due and returns it as "topic=payload".
 func send(b *board, now time.Time) []string {
 	sent := []string{}
-	due, _ := b.due(rankState, rankEmptied, now)
+	due, _ := b.due(rankEmptied, now)
 	for _, e := range due {
 		b.delivered(e.Message, now)
 		payload := string(e.Payload)
@@ -83,7 +83,7 @@ func TestBoardLetsConfigsRest(t *testing.T) {
 	b.announce(rankPerson, d, hass.ModeDevice, "h")
 	b.set("a", []byte("1"))
 	expect(t, "too soon", send(b, now.Add(4*time.Second)), "a=1")
-	if _, again := b.due(rankState, rankEmptied, now); !again.Equal(now.Add(configGap)) {
+	if _, again := b.due(rankEmptied, now); !again.Equal(now.Add(configGap)) {
 		t.Errorf("come back at %s", again)
 	}
 	expect(t, "rested", send(b, now.Add(configGap)), d.Topic("h")+"=…")
