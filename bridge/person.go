@@ -95,7 +95,11 @@ func (p *person) reportTrouble(ctx context.Context) {
 		return
 	}
 	p.rememberSuccess(ctx)
-	p.log.Warn("connection in trouble", "state", string(state), "error", cause, "hint", p.hint(cause))
+	logger := p.log.With("state", string(state), "error", cause)
+	if hint := p.hint(cause); hint != "" {
+		logger = logger.With("hint", hint)
+	}
+	logger.Warn("connection in trouble")
 	p.b.stats.lastError.Store(new(p.account.Name + ": " + cause.Error()))
 }
 

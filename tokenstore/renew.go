@@ -186,7 +186,11 @@ func (s *Store) ask(ctx context.Context, r row, refresh refreshFunc) (fitbit.Gra
 		err = fmt.Errorf("%w: no access token in the reply", fitbit.ErrProtocol)
 		return fitbit.Grant{}, errors.Join(err, s.release(ctx, r.uid))
 	case errors.Is(err, fitbit.ErrReauthRequired):
-		s.log.Warn("sign-in lost", "account", r.name, "unanswered_refresh_at", r.unansweredAt)
+		logger := s.log.With("account", r.name)
+		if !r.unansweredAt.IsZero() { // the journal: an answer that never arrived may have been the cause
+			logger = logger.With("unanswered_refresh_at", r.unansweredAt)
+		}
+		logger.Warn("sign-in lost")
 		return fitbit.Grant{}, errors.Join(err, s.markLost(ctx, r))
 	default:
 		s.log.Info("no answer to the token refresh, the same one will be sent again", "account", r.name, "error", err)
