@@ -165,9 +165,9 @@ func (h *house) beginSignIn(ctx context.Context, name string) (signIn, error) {
 	} else if !errors.Is(err, tokenstore.ErrNotFound) {
 		return s, err
 	}
-	b, ok := h.backends[s.backend]
-	if !ok {
-		return s, fmt.Errorf("this version knows no cloud called %q", s.backend)
+	b, err := h.backend(s.backend)
+	if err != nil {
+		return s, err
 	}
 	if b.settings.ClientID == "" || b.settings.ClientSecret == "" {
 		return s, &configError{problems: []string{s.backend + ".client_id and " + s.backend +

@@ -264,10 +264,8 @@ func signInDemo(ctx context.Context, h *house, cloud *fakecloud.Cloud, name stri
 	if err := h.history.Forget(ctx, account.UID); err != nil {
 		return scale{}, err
 	}
-	source, err := h.source(account.Backend, account.UID)
-	if err != nil {
-		return scale{}, err
-	}
+	b := h.backends[account.Backend]
+	source := b.source(h.tokens.Tokens(account.UID, b.authorizer.Refresh))
 	weight, err := source.LatestWeight(ctx)
 	if err != nil {
 		return scale{}, err

@@ -98,13 +98,26 @@ func emptied(paths ...string) error {
 
 func (h *house) close() error { return errors.Join(h.tokens.Close(), h.history.Close()) }
 
-// source returns an account's data.
-func (h *house) source(name, uid string) (fitbit.Source, error) {
+// backend looks a cloud up in the table.
+func (h *house) backend(name string) (backend, error) {
 	b, ok := h.backends[name]
 	if !ok {
-		return nil, fmt.Errorf("this version knows no cloud called %q", name)
+		return backend{}, fmt.Errorf("this version knows no cloud called %q", name)
 	}
-	return b.source(h.tokens.Tokens(uid, b.authorizer.Refresh)), nil
+	return b, nil
+}
+
+// patient are the tokens of an account that may be removed at any moment. Whoever
+// asks then is about to be stopped, and has no trouble to report.
+type patient struct{ fitbit.Tokens }
+
+func (p patient) Token(ctx context.Context) (string, error) {
+	token, err := p.Tokens.Token(ctx)
+	if errors.Is(err, tokenstore.ErrNotFound) {
+		<-ctx.Done()
+		return "", ctx.Err()
+	}
+	return token, err
 }
 
 // people shows the token store to the bridge.
@@ -114,7 +127,13 @@ var _ bridge.People = people{}
 
 func (p people) Version(ctx context.Context) (int64, error) { return p.tokens.Version(ctx) }
 
-func (p people) Source(a bridge.Account) (fitbit.Source, error) { return p.source(a.Backend, a.UID) }
+func (p people) Source(a bridge.Account) (fitbit.Source, error) {
+	b, err := p.backend(a.Backend)
+	if err != nil {
+		return nil, err
+	}
+	return b.source(patient{p.tokens.Tokens(a.UID, b.authorizer.Refresh)}), nil
+}
 
 func (p people) Accounts(ctx context.Context) ([]bridge.Account, error) {
 	stored, err := p.tokens.Accounts(ctx)
