@@ -331,7 +331,8 @@ func freeAddr(tb testing.TB) string {
 	return s.Listener.Addr().String()
 }
 
-// secretless fails if any of the texts holds a token, code or secret of the world.
+// secretless fails if any of the texts holds the client secret. Tokens and codes
+// are what TestNothingSecretShows is for.
 func (w *world) secretless(texts ...string) {
 	w.t.Helper()
 	for _, text := range texts {

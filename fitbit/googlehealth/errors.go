@@ -12,7 +12,8 @@ import (
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/internal/rest"
 )
 
-// leastWait is how long a 429 without Retry-After holds requests back; the quota is per minute.
+// leastWait is how long a 429 holds requests back at least, whatever its
+// Retry-After says: the quota is per minute.
 const leastWait = 60 * time.Second
 
 // apiError is the body of a refusal (AIP-193), as far as anything is decided by it.
