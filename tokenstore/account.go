@@ -27,9 +27,16 @@ type Account struct {
 	Expiry        time.Time // of the access token; zero if the cloud did not say
 	CreatedAt     time.Time
 	Generation    int64 // +1 at every sign-in, from 1
+	// Client is the id of the OAuth client that the sign-in was made with; empty
+	// for one made by a version that knew only the configured one.
+	Client string
+	// LostDetail and LostHint say why there is no sign-in and what to do, where
+	// more is known than that the cloud refuses it.
+	LostDetail, LostHint string
 }
 
-const accountColumns = `name, uid, backend, user, scopes, signed_in, sign_in_expires, expiry, created_at, generation`
+const accountColumns = `name, uid, backend, user, scopes, signed_in, sign_in_expires, expiry, created_at, generation,
+	client, lost_detail, lost_hint`
 
 // Accounts lists all accounts by name. Errors: ErrStorage, ctx's own.
 func (s *Store) Accounts(ctx context.Context) (_ []Account, err error) {
@@ -98,6 +105,16 @@ type Removed struct {
 // Remove forgets an account and overwrites its tokens. Tokens that do not open
 // are removed without being returned. Errors: ErrNotFound, ErrStorage, ctx's own.
 func (s *Store) Remove(ctx context.Context, name string) (Removed, error) {
+	return s.withdraw(ctx, name, func(tx *sql.Tx, a Account) error {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM accounts WHERE uid = ?", a.UID); err != nil {
+			return fmt.Errorf("remove: %w", err)
+		}
+		return nil
+	})
+}
+
+// withdraw returns what is known of an account's grant once do has taken it away.
+func (s *Store) withdraw(ctx context.Context, name string, do func(*sql.Tx, Account) error) (Removed, error) {
 	var r Removed
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		var err error
@@ -105,14 +122,16 @@ func (s *Store) Remove(ctx context.Context, name string) (Removed, error) {
 			return err
 		}
 		var access, refresh []byte
-		err = tx.QueryRowContext(ctx, "DELETE FROM accounts WHERE name = ? RETURNING access_token, refresh_token", name).
-			Scan(&access, &refresh)
+		err = tx.QueryRowContext(ctx, "SELECT access_token, refresh_token FROM accounts WHERE name = ?", name).Scan(&access, &refresh)
 		if err != nil {
-			return fmt.Errorf("remove: %w", err)
+			return fmt.Errorf("read tokens: %w", err)
 		}
 		r.Grant = fitbit.Grant{Expiry: r.Account.Expiry, Scopes: r.Account.Scopes, SignInExpires: r.Account.SignInExpires}
 		r.Grant.AccessToken = s.openOrWarn(r.Account, "access_token", access)
 		r.Grant.RefreshToken = s.openOrWarn(r.Account, "refresh_token", refresh)
+		if err := do(tx, r.Account); err != nil {
+			return err
+		}
 		return changed(ctx, tx)
 	})
 	if err != nil {
@@ -125,7 +144,7 @@ func (s *Store) Remove(ctx context.Context, name string) (Removed, error) {
 func (s *Store) openOrWarn(a Account, column string, sealed []byte) string {
 	secret, err := s.open(a.UID, column, sealed)
 	if err != nil {
-		s.log.Warn("a token of the removed account is damaged and cannot be revoked", "account", a.Name, "error", err)
+		s.log.Warn("a token is damaged and cannot be revoked", "account", a.Name, "error", err)
 	}
 	return secret
 }
@@ -153,7 +172,8 @@ func scanAccount(row scanner) (Account, error) {
 	var a Account
 	var scopes string
 	var signInExpires, expiry, created int64
-	err := row.Scan(&a.Name, &a.UID, &a.Backend, &a.User, &scopes, &a.SignedIn, &signInExpires, &expiry, &created, &a.Generation)
+	err := row.Scan(&a.Name, &a.UID, &a.Backend, &a.User, &scopes, &a.SignedIn, &signInExpires, &expiry, &created, &a.Generation,
+		&a.Client, &a.LostDetail, &a.LostHint)
 	if err != nil {
 		return Account{}, fmt.Errorf("read account: %w", err)
 	}

@@ -2,7 +2,9 @@ package tokenstore
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,15 +13,27 @@ import (
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
 )
 
-// attemptLife is how long a person may take to consent: as long as the legacy
-// cloud's authorization code lives.
-const attemptLife = 10 * time.Minute
+const (
+	// attemptLife is how long a person may take to consent: as long as the legacy
+	// cloud's authorization code lives.
+	attemptLife = 10 * time.Minute
+	// outcomeLife is how long it is remembered what became of an attempt.
+	outcomeLife = time.Hour
+)
 
 // Attempt is one sign-in under way, and which account it is for. It prints as "redacted".
 type Attempt struct {
 	fitbit.Attempt
 	Name    string
 	Backend string
+	Client  string // id of the OAuth client
+	Move    bool   // another cloud identity may take over the name
+}
+
+// ID names the attempt where its state must not show, such as in our own addresses.
+func (a Attempt) ID() string {
+	sum := sha256.Sum256([]byte("attempt:" + a.State))
+	return hex.EncodeToString(sum[:8])
 }
 
 // String keeps the verifier out of logs and error texts.
@@ -39,13 +53,14 @@ func (s *Store) BeginSignIn(ctx context.Context, a Attempt) error {
 	}
 	now := s.now()
 	return s.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "DELETE FROM attempts WHERE begun_at < ?", millis(now.Add(-attemptLife)))
+		_, err := tx.ExecContext(ctx, "DELETE FROM attempts WHERE begun_at < ? OR taken_at = 0 AND begun_at < ?",
+			millis(now.Add(-outcomeLife)), millis(now.Add(-attemptLife)))
 		if err != nil {
 			return fmt.Errorf("forget old attempts: %w", err)
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO attempts (state, verifier, redirect_url, name, backend, begun_at)
-			VALUES (?, ?, ?, ?, ?, ?)`,
-			a.State, s.box.seal(place{a.State, "verifier"}, a.Verifier), a.RedirectURL, a.Name, a.Backend, millis(now))
+		_, err = tx.ExecContext(ctx, `INSERT INTO attempts (state, id, verifier, redirect_url, name, backend, client, move, begun_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			a.State, a.ID(), s.box.seal(place{a.State, "verifier"}, a.Verifier), a.RedirectURL, a.Name, a.Backend, a.Client, a.Move, millis(now))
 		if err != nil {
 			return fmt.Errorf("remember attempt: %w", err)
 		}
@@ -53,25 +68,76 @@ func (s *Store) BeginSignIn(ctx context.Context, a Attempt) error {
 	})
 }
 
-// TakeSignIn returns the attempt that state names and forgets it, so that it can
-// be taken once. Errors: ErrNoAttempt, ErrStorage, ctx's own.
+// TakeSignIn returns the attempt that state names. It can be taken once; its
+// verifier is gone from the store then. Errors: ErrNoAttempt, ErrStorage, ctx's own.
 func (s *Store) TakeSignIn(ctx context.Context, state string) (Attempt, error) {
-	a := Attempt{Attempt: fitbit.Attempt{State: state}}
-	var sealed []byte
-	var begun int64
-	err := s.write(ctx, func(tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, `DELETE FROM attempts WHERE state = ?
-			RETURNING verifier, redirect_url, name, backend, begun_at`, state).
-			Scan(&sealed, &a.RedirectURL, &a.Name, &a.Backend, &begun)
+	var p Progress
+	err := s.write(ctx, func(tx *sql.Tx) (err error) {
+		if p, err = s.findAttempt(ctx, tx, "state = ?", state); err != nil {
+			return err
+		}
+		if p.Taken() || p.Expired {
+			return ErrNoAttempt
+		}
+		_, err = tx.ExecContext(ctx, "UPDATE attempts SET verifier = x'', taken_at = ? WHERE state = ?", millis(s.now()), state)
+		return err
 	})
-	if errors.Is(err, sql.ErrNoRows) || (err == nil && s.now().Sub(fromMillis(begun)) > attemptLife) {
+	if errors.Is(err, ErrNoAttempt) {
 		return Attempt{}, ErrNoAttempt
 	}
 	if err != nil {
 		return Attempt{}, fmt.Errorf("take sign-in attempt: %w", err)
 	}
-	if a.Verifier, err = s.open(state, "verifier", sealed); err != nil {
-		return Attempt{}, err
+	return p.Attempt, nil
+}
+
+// SettleSignIn writes down what became of an attempt, for whoever else waits for it.
+// Errors: ErrStorage, ctx's own.
+func (s *Store) SettleSignIn(ctx context.Context, a Attempt, outcome string) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE attempts SET outcome = ? WHERE state = ?", outcome, a.State)
+		return err
+	})
+}
+
+// Progress is how far an attempt has come.
+type Progress struct {
+	Attempt Attempt // without verifier once it is taken
+	TakenAt time.Time
+	Outcome string // as it was settled; empty until then
+	Expired bool   // nobody took it in time
+}
+
+// Taken reports whether a code has come back for the attempt.
+func (p Progress) Taken() bool { return !p.TakenAt.IsZero() }
+
+// SignInProgress returns how the attempt of that [Attempt.ID] is going.
+// Errors: ErrNoAttempt, ErrStorage, ctx's own.
+func (s *Store) SignInProgress(ctx context.Context, id string) (Progress, error) {
+	p, err := s.findAttempt(ctx, s.db, "id = ?", id)
+	return p, s.classify(err)
+}
+
+func (s *Store) findAttempt(ctx context.Context, q queryer, where, key string) (Progress, error) {
+	var p Progress
+	a := &p.Attempt
+	var sealed []byte
+	var begun, taken int64
+	err := q.QueryRowContext(ctx, `SELECT state, verifier, redirect_url, name, backend, client, move, begun_at, taken_at, outcome
+		FROM attempts WHERE `+where, key).
+		Scan(&a.State, &sealed, &a.RedirectURL, &a.Name, &a.Backend, &a.Client, &a.Move, &begun, &taken, &p.Outcome)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Progress{}, ErrNoAttempt
 	}
-	return a, nil
+	if err != nil {
+		return Progress{}, fmt.Errorf("read attempt: %w", err)
+	}
+	p.TakenAt = fromMillis(taken)
+	p.Expired = !p.Taken() && s.now().Sub(fromMillis(begun)) > attemptLife
+	if len(sealed) > 0 {
+		if a.Verifier, err = s.open(a.State, "verifier", sealed); err != nil {
+			return Progress{}, err
+		}
+	}
+	return p, nil
 }

@@ -13,7 +13,7 @@ import (
 func attempt(state string) tokenstore.Attempt {
 	return tokenstore.Attempt{
 		Attempt: fitbit.Attempt{State: state, Verifier: secret + "verifier", RedirectURL: "http://127.0.0.1:8080/"},
-		Name:    "anna", Backend: "google",
+		Name:    "anna", Backend: "google", Client: "client", Move: true,
 	}
 }
 
@@ -51,9 +51,20 @@ func TestAnAttemptExpires(t *testing.T) {
 		t.Errorf("after ten minutes: %v", err)
 	}
 	now = now.Add(time.Second)
+	if p, err := s.SignInProgress(t.Context(), attempt("b").ID()); err != nil || !p.Expired || p.Taken() {
+		t.Errorf("after that it is %+v (%v), want expired", p, err)
+	}
 	_, err := s.TakeSignIn(t.Context(), "b")
 	wantErr(t, err, tokenstore.ErrNoAttempt)
 	if err := s.BeginSignIn(t.Context(), attempt("d")); err != nil {
+		t.Fatal(err)
+	}
+	// One that was taken is remembered for whoever waits for its outcome.
+	if p, err := s.SignInProgress(t.Context(), attempt("a").ID()); err != nil || !p.Taken() || p.Expired {
+		t.Errorf("a taken one is %+v (%v)", p, err)
+	}
+	now = now.Add(time.Hour)
+	if err := s.BeginSignIn(t.Context(), attempt("e")); err != nil {
 		t.Fatal(err)
 	}
 	var left int
@@ -77,5 +88,38 @@ func TestAnAttemptDoesNotPrintItsVerifier(t *testing.T) {
 		if text := fmt.Sprintf(format, attempt("a")); strings.Contains(text, secret) {
 			t.Errorf("%s prints %s", format, text)
 		}
+	}
+}
+
+// A terminal and a page may wait for the same attempt; one finishes it, both learn how.
+func TestAnAttemptTellsWhatBecameOfIt(t *testing.T) {
+	path := storePath(t)
+	here, there := open(t, tokenstore.Options{Path: path, Key: key()}), open(t, tokenstore.Options{Path: path, Key: key()})
+	a := attempt("a")
+	if err := here.BeginSignIn(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	expect := func(what string, want tokenstore.Progress) {
+		t.Helper()
+		got, err := there.SignInProgress(t.Context(), a.ID())
+		if err != nil || got.Taken() != want.Taken() || got.Outcome != want.Outcome || got.Attempt != want.Attempt {
+			t.Errorf("%s: %+v (%v)", what, got, err)
+		}
+	}
+	expect("begun", tokenstore.Progress{Attempt: a})
+	taken, err := here.TakeSignIn(t.Context(), a.State)
+	if err != nil || taken != a {
+		t.Fatalf("taken: %v", err)
+	}
+	a.Verifier = "" // nobody needs it any more
+	expect("taken", tokenstore.Progress{Attempt: a, TakenAt: time.Now()})
+	if err := here.SettleSignIn(t.Context(), a, "anna is connected"); err != nil {
+		t.Fatal(err)
+	}
+	expect("settled", tokenstore.Progress{Attempt: a, TakenAt: time.Now(), Outcome: "anna is connected"})
+	_, err = there.SignInProgress(t.Context(), "another")
+	wantErr(t, err, tokenstore.ErrNoAttempt)
+	if strings.Contains(a.ID(), a.State) {
+		t.Error("the id shows the state")
 	}
 }

@@ -20,6 +20,7 @@ type SignIn struct {
 	// Grant may lack a refresh token, or the scopes, only if the same person
 	// signed in before: then the saved ones stay.
 	Grant fitbit.Grant
+	Client string // id of the OAuth client it was made with
 	// Move confirms that the account now belongs to another cloud identity.
 	Move bool
 }
@@ -98,11 +99,11 @@ func (s *Store) insert(ctx context.Context, tx *sql.Tx, in SignIn) error {
 	}
 	g := in.Grant
 	_, err = tx.ExecContext(ctx, `INSERT INTO accounts (uid, name, backend, user, scopes, access_token, refresh_token,
-			expiry, sign_in_expires, signed_in, generation, revision, created_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 1, random() >> 2, ?)`,
+			expiry, sign_in_expires, signed_in, generation, revision, created_at, client)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 1, random() >> 2, ?, ?)`,
 		uid, in.Name, in.Backend, in.User, strings.Join(g.Scopes, " "),
 		s.box.seal(place{uid, "access_token"}, g.AccessToken), s.box.seal(place{uid, "refresh_token"}, g.RefreshToken),
-		millis(g.Expiry), millis(g.SignInExpires), millis(s.now()))
+		millis(g.Expiry), millis(g.SignInExpires), millis(s.now()), in.Client)
 	if err != nil {
 		return fmt.Errorf("add account: %w", err)
 	}
@@ -117,10 +118,11 @@ func (s *Store) replace(ctx context.Context, tx *sql.Tx, uid string, in SignIn, 
 	}
 	_, err := tx.ExecContext(ctx, `UPDATE accounts SET backend = ?, user = ?, scopes = coalesce(?, scopes), access_token = ?,
 			refresh_token = coalesce(?, refresh_token), expiry = ?, sign_in_expires = ?, signed_in = 1,
-			generation = generation + 1, revision = revision + 1, claimed_by = '', claimed_at = 0, unanswered_at = 0
+			generation = generation + 1, revision = revision + 1, claimed_by = '', claimed_at = 0, unanswered_at = 0,
+			client = ?, lost_detail = '', lost_hint = ''
 		WHERE uid = ?`,
 		in.Backend, in.User, scopesOrKeep(g), s.box.seal(place{uid, "access_token"}, g.AccessToken),
-		s.refreshTokenOrKeep(uid, g), millis(g.Expiry), millis(g.SignInExpires), uid)
+		s.refreshTokenOrKeep(uid, g), millis(g.Expiry), millis(g.SignInExpires), in.Client, uid)
 	if err != nil {
 		return fmt.Errorf("replace sign-in: %w", err)
 	}

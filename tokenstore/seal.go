@@ -156,7 +156,8 @@ func (s *Store) sealAll(ctx context.Context, tx *sql.Tx) error {
 	for _, secrets := range []struct{ column, read, write string }{
 		{"access_token", "SELECT uid, access_token FROM accounts", "UPDATE accounts SET access_token = ? WHERE uid = ?"},
 		{"refresh_token", "SELECT uid, refresh_token FROM accounts", "UPDATE accounts SET refresh_token = ? WHERE uid = ?"},
-		{"verifier", "SELECT state, verifier FROM attempts", "UPDATE attempts SET verifier = ? WHERE state = ?"},
+		{"verifier", "SELECT state, verifier FROM attempts WHERE taken_at = 0", "UPDATE attempts SET verifier = ? WHERE state = ?"},
+		{"secret", "SELECT backend || '/' || id, secret FROM clients", "UPDATE clients SET secret = ? WHERE backend || '/' || id = ?"},
 	} {
 		plain, err := readAll(ctx, tx, secrets.read)
 		if err != nil {

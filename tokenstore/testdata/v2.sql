@@ -1,0 +1,70 @@
+-- A token store as version 2 left it.
+PRAGMA application_id = 1714580852;
+PRAGMA user_version = 2;
+CREATE TABLE store (
+    id        INTEGER PRIMARY KEY CHECK (id = 1),
+    version   INTEGER NOT NULL,  -- +1 whenever the list of accounts or a sign-in changes
+    key_check BLOB,              -- NULL: not encrypted
+    scrub     INTEGER NOT NULL   -- 1: unencrypted text may still lie in unused space
+) STRICT;
+INSERT INTO store VALUES (1, 0, NULL, 0);
+
+CREATE TABLE accounts (
+    uid             TEXT PRIMARY KEY,
+    name            TEXT NOT NULL UNIQUE,
+    backend         TEXT NOT NULL,
+    user            TEXT NOT NULL,     -- the cloud's own id of the person
+    scopes          TEXT NOT NULL,     -- separated by spaces
+    access_token    BLOB NOT NULL,
+    refresh_token   BLOB NOT NULL,
+    expiry          INTEGER NOT NULL,  -- of the access token
+    sign_in_expires INTEGER NOT NULL,
+    signed_in       INTEGER NOT NULL,  -- 0 once the cloud has refused the refresh token for good
+    generation      INTEGER NOT NULL,  -- +1 at every sign-in
+    revision        INTEGER NOT NULL,  -- +1 at every change of the tokens, from a random number
+    created_at      INTEGER NOT NULL,
+    -- The journal of the refresh.
+    claimed_by      TEXT NOT NULL DEFAULT '',    -- host/process/store that is renewing the tokens
+    claimed_at      INTEGER NOT NULL DEFAULT 0,
+    unanswered_at   INTEGER NOT NULL DEFAULT 0,  -- when a refresh since the last saved one went unanswered
+    UNIQUE (backend, user)
+) STRICT;
+
+CREATE TABLE attempts (
+    state        TEXT PRIMARY KEY,
+    verifier     BLOB NOT NULL,
+    redirect_url TEXT NOT NULL,
+    name         TEXT NOT NULL,
+    backend      TEXT NOT NULL,
+    begun_at     INTEGER NOT NULL
+) STRICT;
+
+-- The OAuth client a sign-in was made with; '' is whichever is configured.
+ALTER TABLE accounts ADD COLUMN client TEXT NOT NULL DEFAULT '';
+-- Why a sign-in is gone and what to do, where more is known than that the cloud refuses it.
+ALTER TABLE accounts ADD COLUMN lost_detail TEXT NOT NULL DEFAULT '';
+ALTER TABLE accounts ADD COLUMN lost_hint TEXT NOT NULL DEFAULT '';
+
+-- OAuth clients that were entered by hand, beside the configured one.
+CREATE TABLE clients (
+    backend  TEXT NOT NULL,
+    id       TEXT NOT NULL,
+    secret   BLOB NOT NULL,
+    added_at INTEGER NOT NULL,
+    PRIMARY KEY (backend, id)
+) STRICT;
+
+-- Attempts stay for an hour, so that whoever waits for one learns what became of it.
+ALTER TABLE attempts ADD COLUMN id TEXT NOT NULL DEFAULT '';          -- names it where its state must not show
+ALTER TABLE attempts ADD COLUMN client TEXT NOT NULL DEFAULT '';
+ALTER TABLE attempts ADD COLUMN move INTEGER NOT NULL DEFAULT 0;      -- 1: another cloud identity may take over the name
+ALTER TABLE attempts ADD COLUMN taken_at INTEGER NOT NULL DEFAULT 0;  -- the verifier is empty from then on
+ALTER TABLE attempts ADD COLUMN outcome TEXT NOT NULL DEFAULT '';
+
+UPDATE store SET version = 7;
+INSERT INTO accounts VALUES ('0123456789ab', 'anna', 'google', 'user-anna', 'weight heart', x'5345435245542d6163636573732d7631',
+    x'5345435245542d726566726573682d7631', 1795003600000, 1795600000000, 1, 3, 12, 1790000000000, '', 0, 0, 'client-v2', '', '');
+INSERT INTO accounts VALUES ('ba9876543210', 'ben', 'fitbit', 'user-ben', '', x'5345435245542d61', x'5345435245542d72',
+    0, 0, 0, 1, 5, 1790000000000, '', 0, 1794990000000, '', 'disconnected', 'sign in');
+INSERT INTO attempts VALUES ('state-v1', x'5345435245542d76657269666965722d7631', 'http://127.0.0.1:8080/', 'anna', 'google', 1794999990000, '0011223344556677', 'client-v2', 0, 0, '');
+INSERT INTO clients VALUES ('google', 'client-v2', x'5345435245542d76657269666965722d7631', 1790000000000);
