@@ -233,6 +233,7 @@ func (a *announcer) publish(ctx context.Context, m Message) bool {
 	}
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
+	began := time.Now()
 	if err := a.publisher.Publish(ctx, m); err != nil {
 		a.failed = true
 		if errors.Is(err, ErrBrokerAway) {
@@ -242,7 +243,7 @@ func (a *announcer) publish(ctx context.Context, m Message) bool {
 		}
 		return false
 	}
-	a.b.stats.published.Add(1)
+	a.b.stats.acknowledged(time.Since(began))
 	a.b.board.delivered(m, time.Now())
 	return true
 }

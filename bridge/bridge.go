@@ -64,6 +64,11 @@ type Account struct {
 	SignedIn bool
 	// SignInExpires is when the sign-in ends by itself; zero if it does not.
 	SignInExpires time.Time
+	// Missing lists what the sign-in is known not to cover.
+	Missing []fitbit.Metric
+	// LostDetail and LostHint say why there is no sign-in and what to do, where
+	// more is known than that the cloud refuses it.
+	LostDetail, LostHint string
 }
 
 // People knows who is connected.
@@ -84,6 +89,7 @@ type Bridge struct {
 	teller  *announcer
 	stats   *stats
 	started time.Time
+	syncs   chan chan struct{} // to be closed once the accounts have been looked at
 
 	mu      sync.Mutex
 	persons map[string]*person // by UID
@@ -108,7 +114,7 @@ func New(o Options) *Bridge {
 	}
 	b := &Bridge{
 		o: o, topics: topics{prefix: o.Prefix, hass: o.HassPrefix, status: o.StatusTopic},
-		board: newBoard(), stats: &stats{}, started: o.Now(), persons: make(map[string]*person),
+		board: newBoard(), stats: newStats(), started: o.Now(), syncs: make(chan chan struct{}), persons: make(map[string]*person),
 	}
 	b.teller = newAnnouncer(b)
 	return b

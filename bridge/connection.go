@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
@@ -57,17 +58,22 @@ func urgency(s State) int {
 // silentFor is how long no fetch may succeed before a person's values count as stale.
 const silentFor = 48 * time.Hour
 
-// connectionState is the payload of the connection topic.
-type connectionState struct {
-	State           State    `json:"state"`
-	Detail          *string  `json:"detail"`
-	Hint            *string  `json:"hint"`
-	LastSuccess     *string  `json:"last_success"`
-	NextPoll        *string  `json:"next_poll"`
-	SignInExpiresAt *string  `json:"sign_in_expires_at"`
-	Backend         string   `json:"backend"`
-	Missing         []string `json:"missing"`
+// ConnectionState is the payload of the connection topic.
+type ConnectionState struct {
+	State           State   `json:"state"`
+	Detail          *string `json:"detail"`
+	Hint            *string `json:"hint"`
+	LastSuccess     *string `json:"last_success"`
+	NextPoll        *string `json:"next_poll"`
+	SignInExpiresAt *string `json:"sign_in_expires_at"`
+	// ExpiresSoon warns two days before that.
+	ExpiresSoon bool     `json:"sign_in_expires_soon"`
+	Backend     string   `json:"backend"`
+	Missing     []string `json:"missing"` // metrics that were not granted
 }
+
+// expiryWarning is how long before a sign-in ends by itself the house is told.
+const expiryWarning = 48 * time.Hour
 
 // storage stands among the metrics for the bridge's own files.
 const storage fitbit.Metric = "storage"
@@ -86,34 +92,74 @@ func (t troubles) worst() (State, error) {
 	return state, cause
 }
 
-// missing lists the metrics that the person did not grant.
-func (t troubles) missing() []string {
-	names := []string{}
-	for _, m := range slices.Sorted(maps.Keys(t)) {
-		if errors.Is(t[m], fitbit.ErrPermission) {
-			names = append(names, string(m))
+// missing lists the metrics that the person did not grant: those that the sign-in
+// says it does not cover, and those that were refused.
+func (t troubles) missing(uncovered []fitbit.Metric) []string {
+	names := make(map[string]bool)
+	for _, m := range uncovered {
+		names[string(m)] = true
+	}
+	for m, err := range t {
+		if errors.Is(err, fitbit.ErrPermission) {
+			names[string(m)] = true
 		}
 	}
-	return names
+	return slices.AppendSeq([]string{}, slices.Values(slices.Sorted(maps.Keys(names))))
 }
 
 // connection describes how things stand.
-func (p *person) connection() connectionState {
+func (p *person) connection() ConnectionState {
 	state, cause := p.troubles.worst()
-	c := connectionState{State: state, Backend: p.account.Backend, Missing: p.troubles.missing()}
-	if cause != nil {
-		c.Detail, c.Hint = text(cause.Error()), text(p.hint(cause))
+	c := ConnectionState{
+		State: state, Backend: p.account.Backend, Missing: p.troubles.missing(p.account.Missing), ExpiresSoon: p.expiresSoon(),
 	}
-	if state == StateOK && len(c.Missing) > 0 {
-		c.Detail = new("some kinds of data were not granted at sign-in")
-		c.Hint = new("sign in again and leave every box ticked: fitbit2mqtt connect " + p.account.Name)
-	}
+	connect := "fitbit2mqtt connect " + p.account.Name
 	loc := p.location()
+	switch {
+	case cause != nil:
+		c.Detail, c.Hint = text(cause.Error()), text(p.hint(cause))
+	case c.ExpiresSoon:
+		c.Detail = new("the sign-in ends on " + p.account.SignInExpires.In(loc).Format("2 January at 15:04") + ": the cloud project is in test mode")
+		c.Hint = new("publish the app (Google Auth Platform, Audience), then sign in again: " + connect)
+	case len(c.Missing) > 0:
+		c.Detail = new("not granted at sign-in: " + words(c.Missing))
+		c.Hint = new("sign in again and leave every box ticked: " + connect)
+	}
 	c.LastSuccess, c.SignInExpiresAt = stamp(in(p.profile.LastSuccess, loc)), stamp(in(p.account.SignInExpires, loc))
 	if !p.over() {
 		c.NextPoll = stamp(in(p.nextDue(), loc))
 	}
 	return c
+}
+
+func words(metrics []string) string {
+	list := make([]string, len(metrics))
+	for i, m := range metrics {
+		list[i] = fitbit.Metric(m).Words()
+	}
+	return strings.Join(list, ", ")
+}
+
+// expiresSoon reports whether it is time to warn of the end of a sign-in.
+func (p *person) expiresSoon() bool {
+	ends := p.account.SignInExpires
+	return p.account.SignedIn && !ends.IsZero() && ends.Sub(p.now()) <= expiryWarning
+}
+
+// lost says why an account has no sign-in, as well as that is known.
+func (a Account) lost(now time.Time) error {
+	e := &fitbit.CloudError{
+		Kind: fitbit.ErrReauthRequired, Detail: "the sign-in has expired or was revoked",
+		Hint: "sign in again: fitbit2mqtt connect ACCOUNT",
+	}
+	switch {
+	case a.LostDetail != "":
+		e.Detail, e.Hint = a.LostDetail, a.LostHint
+	case !a.SignInExpires.IsZero() && !now.Before(a.SignInExpires):
+		e.Detail = "the sign-in has ended as announced, because the cloud project is in test mode"
+		e.Hint = "publish the app (Google Auth Platform, Audience), then sign in again: fitbit2mqtt connect ACCOUNT"
+	}
+	return e
 }
 
 // in is t as the person's clocks show it.

@@ -30,7 +30,7 @@ func (p *person) try(ctx context.Context, m fitbit.Metric, fetch func() error) e
 		p.profile.LastSuccess = p.now()
 		return err
 	}
-	p.b.stats.pollErrors.Add(1)
+	p.b.stats.failed(StateOf(err))
 	if errors.Is(err, fitbit.ErrPermission) {
 		p.denied[m] = p.now()
 	}

@@ -61,8 +61,8 @@ func sameDay(a, b fitbit.HeartDay) bool {
 
 // state returns the heart payload: the range and zones of the day, and the
 // newest of what comes once a day.
-func (h heartDays) state(date fitbit.Date, latest fitbit.HeartSample, account string) heartState {
-	s := heartState{Account: account, LatestAt: stamp(latest.Time)}
+func (h heartDays) state(date fitbit.Date, latest fitbit.HeartSample, account string) HeartState {
+	s := HeartState{Account: account, LatestAt: stamp(latest.Time)}
 	if !latest.Time.IsZero() {
 		s.LatestBPM = &latest.BPM
 	}

@@ -18,24 +18,45 @@ func (b *Bridge) watch(ctx context.Context, pollers *sync.WaitGroup, version int
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	trouble := ""
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+	look := func() {
 		v, err := b.o.People.Version(ctx)
 		if err != nil || v == version {
-			continue // a store that cannot be read is reported by whoever needs a token
+			return // a store that cannot be read is reported by whoever needs a token
 		}
 		if err := b.reconcile(ctx, pollers); err != nil {
 			if ctx.Err() == nil && err.Error() != trouble {
 				trouble = err.Error()
 				b.o.Log.Warn("accounts could not be read", "error", err)
 			}
-			continue
+			return
 		}
 		version, trouble = v, ""
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case seen := <-b.syncs:
+			look()
+			close(seen)
+		case <-tick.C:
+			look()
+		}
+	}
+}
+
+// Sync returns once the bridge has taken in what has become of the accounts so far;
+// at the latest when ctx ends.
+func (b *Bridge) Sync(ctx context.Context) {
+	seen := make(chan struct{})
+	select {
+	case b.syncs <- seen:
+	case <-ctx.Done():
+		return
+	}
+	select {
+	case <-seen:
+	case <-ctx.Done():
 	}
 }
 
@@ -89,7 +110,8 @@ func (b *Bridge) reconcile(ctx context.Context, pollers *sync.WaitGroup) error {
 // same reports whether nothing has changed that a poller has to know.
 func (a Account) same(o Account) bool {
 	return a.Name == o.Name && a.UID == o.UID && a.Backend == o.Backend && a.Generation == o.Generation &&
-		a.SignedIn == o.SignedIn && a.Identity == o.Identity && a.SignInExpires.Equal(o.SignInExpires)
+		a.SignedIn == o.SignedIn && a.Identity == o.Identity && a.SignInExpires.Equal(o.SignInExpires) &&
+		a.LostDetail == o.LostDetail && a.LostHint == o.LostHint && slices.Equal(a.Missing, o.Missing)
 }
 
 func (b *Bridge) start(ctx context.Context, pollers *sync.WaitGroup, a Account, source fitbit.Source, reported State) error {

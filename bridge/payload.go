@@ -45,8 +45,8 @@ func (e Event) measured() time.Time {
 	return t
 }
 
-// bodyState is the payload of the body topic.
-type bodyState struct {
+// BodyState is the payload of the body topic: kilograms, percent, kg/m². Nil is unknown.
+type BodyState struct {
 	ID                *string           `json:"id"`
 	MeasuredAt        *string           `json:"measured_at"`
 	WeightKg          *float64          `json:"weight_kg"`
@@ -63,8 +63,8 @@ type bodyState struct {
 	Account           string            `json:"account"`
 }
 
-// heartState is the payload of the heart topic.
-type heartState struct {
+// HeartState is the payload of the heart topic: bpm, ms, minutes. Nil is unknown.
+type HeartState struct {
 	Date          *string  `json:"date"`
 	MinBPM        *int     `json:"min_bpm"`
 	AvgBPM        *float64 `json:"avg_bpm"`
@@ -83,8 +83,8 @@ type heartState struct {
 	Account       string   `json:"account"`
 }
 
-// deviceState is the payload of a device topic.
-type deviceState struct {
+// DeviceState is the payload of a device topic.
+type DeviceState struct {
 	Name       *string           `json:"name"`
 	Type       fitbit.DeviceType `json:"type"`
 	BatteryPct *int              `json:"battery_pct"`
@@ -109,8 +109,8 @@ func newEvent(f finding, height float64, account string) Event {
 }
 
 // body returns the state as it was in the second of asOf, or as it is if asOf is zero.
-func (l *ledger) body(asOf time.Time, height float64, account string) bodyState {
-	s := bodyState{Account: account}
+func (l *ledger) body(asOf time.Time, height float64, account string) BodyState {
+	s := BodyState{Account: account}
 	weighIns := l.weighIns
 	if !asOf.IsZero() {
 		asOf = asOf.Truncate(time.Second).Add(time.Second - 1)
@@ -132,7 +132,7 @@ func (l *ledger) body(asOf time.Time, height float64, account string) bodyState 
 		s.LeanMassKg = new(round(w.Kilograms*(1-fat.Percent/100), 1))
 	}
 	points := trend(weighIns)
-	s.TrendKg = new(round(points[len(points)-1].kg, 1))
+	s.TrendKg = new(round(points[len(points)-1].Kilograms, 1))
 	s.Change7dKg, s.Change30dKg = rounded(change(points, 7)), rounded(change(points, 30))
 	return s
 }

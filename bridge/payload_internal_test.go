@@ -33,7 +33,9 @@ func samples() map[string][]byte {
 		},
 		{Date: day.AddDays(-1), RestingBPM: new(58)},
 	})
+	house := New(Options{Now: morning})
 	p := &person{
+		b:       house,
 		account: Account{Name: "anna", SignedIn: true, Backend: "google", SignInExpires: morning().UTC().AddDate(0, 1, 0)},
 		profile: Profile{TimeZone: "+01:00", LastSuccess: morning().UTC()},
 		jobs:    []*job{{due: morning().Add(time.Minute)}},
@@ -44,7 +46,13 @@ func samples() map[string][]byte {
 			},
 		},
 	}
-	signedOut := &person{account: Account{Name: "anna", Backend: "fitbit"}, ledger: newLedger(nil, nil), troubles: troubles{fitbit.HRV: fitbit.ErrReauthRequired}}
+	signedOut := &person{b: house, account: Account{Name: "anna", Backend: "fitbit"}, ledger: newLedger(nil, nil), troubles: troubles{fitbit.HRV: fitbit.ErrReauthRequired}}
+	ending := &person{
+		b: house, profile: p.profile, jobs: p.jobs,
+		account: Account{
+			Name: "anna", SignedIn: true, Backend: "google", SignInExpires: morning().Add(47 * time.Hour), Missing: []fitbit.Metric{fitbit.HeartZones},
+		},
+	}
 	return map[string][]byte{
 		"body":             encode(full.body(time.Time{}, 1.785, "anna")),
 		"body_bare":        encode(bare.body(time.Time{}, 0, "anna")),
@@ -55,10 +63,11 @@ func samples() map[string][]byte {
 		"heart_empty":      encode(newHeartDays(nil).state(fitbit.Date{}, fitbit.HeartSample{}, "anna")),
 		"connection":       encode(p.connection()),
 		"connection_empty": encode(signedOut.connection()),
-		"device": encode(deviceState{
+		"connection_ends":  encode(ending.connection()),
+		"device": encode(DeviceState{
 			Name: new("Aria Air"), Type: fitbit.Scale, BatteryPct: new(62), Battery: new("medium"), LastSync: stamp(morning().In(oslo)),
 		}),
-		"device_empty": encode(deviceState{Type: fitbit.Tracker}),
+		"device_empty": encode(DeviceState{Type: fitbit.Tracker}),
 	}
 }
 

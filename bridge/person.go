@@ -30,6 +30,8 @@ type person struct {
 	shown   atomic.Pointer[State]       // the state last reported; health reads it
 	denied  map[fitbit.Metric]time.Time // when a permission was last found missing
 	limited time.Time                   // no request before this moment
+	warned  bool                        // the log knows that the sign-in ends soon
+	report  atomic.Pointer[PersonReport]
 
 	days     heartDays
 	paired   []fitbit.Device
@@ -52,10 +54,7 @@ func newPerson(b *Bridge, a Account, source fitbit.Source, past Past) *person {
 	p.profile.Identity = a.Identity
 	p.pair(past.Devices)
 	if !a.SignedIn {
-		p.troubles[fitbit.SettingsMetric] = &fitbit.CloudError{
-			Kind: fitbit.ErrReauthRequired, Detail: "the sign-in has expired or was revoked",
-			Hint: "sign in again: fitbit2mqtt connect ACCOUNT",
-		}
+		p.troubles[fitbit.SettingsMetric] = a.lost(p.since)
 	}
 	p.shown.Store(new(StateOK))
 	now := p.since
@@ -86,6 +85,11 @@ func (p *person) location() *time.Location {
 
 // reportTrouble logs a change of state, once.
 func (p *person) reportTrouble(ctx context.Context) {
+	if soon := p.expiresSoon(); soon && !p.warned {
+		p.log.Warn("sign-in ends soon", "at", p.account.SignInExpires, "hint",
+			"publish the app (Google Auth Platform, Audience), then sign in again: fitbit2mqtt connect "+p.account.Name)
+		p.warned = true
+	}
 	state, cause := p.troubles.worst()
 	if state == p.state() {
 		return
@@ -160,7 +164,7 @@ func (p *person) configs() (list []hass.Message) {
 
 // pair takes in the list of paired devices.
 func (p *person) pair(devices []fitbit.Device) {
-	p.paired = devices
+	p.paired = devices // never changed again: reports share it
 	for _, d := range devices {
 		p.powered[d.ID] = p.powered[d.ID] || d.BatteryPercent != nil || d.Battery != ""
 	}
@@ -168,15 +172,20 @@ func (p *person) pair(devices []fitbit.Device) {
 
 // show puts on the board how everything known of the person stands.
 func (p *person) show() {
-	p.showBody()
-	p.b.board.set(p.topic("heart"), encode(p.days.state(p.profile.HeartDate, p.profile.Latest, p.account.Name)))
+	r := PersonReport{
+		Account: p.account, Connection: p.connection(), Available: p.available(p.now()), Location: p.location(),
+		Heart: p.days.state(p.profile.HeartDate, p.profile.Latest, p.account.Name), Devices: p.paired, HeightMetres: p.profile.HeightMetres,
+	}
+	r.Body, r.Delta = p.showBody()
+	p.b.board.set(p.topic("heart"), encode(r.Heart))
 	p.showDevices()
-	p.b.board.set(p.topic("connection"), encode(p.connection()))
+	p.b.board.set(p.topic("connection"), encode(r.Connection))
 	status := offline
-	if p.available(p.now()) {
+	if r.Available {
 		status = online
 	}
 	p.b.board.set(p.topic("availability"), []byte(status))
+	p.report.Store(&r)
 }
 
 // announce puts on the board what Home Assistant should know of the person.
@@ -186,15 +195,22 @@ func (p *person) announce() {
 	}
 }
 
-func (p *person) showBody() {
+// showBody returns what it shows, and how far the last weigh-in is from the one
+// before it, in kg.
+func (p *person) showBody() (s BodyState, delta *float64) {
 	var newest time.Time
 	if n := len(p.ledger.weighIns); n > 0 {
 		newest = p.ledger.weighIns[n-1].Time
+		if n > 1 {
+			delta = new(round(p.ledger.weighIns[n-1].Kilograms-p.ledger.weighIns[n-2].Kilograms, 2))
+		}
 	}
-	p.b.board.setAt(p.topic("body"), p.bodyAsOf(time.Time{}), newest)
+	s = p.ledger.body(time.Time{}, p.profile.HeightMetres, p.account.Name)
+	p.b.board.setAt(p.topic("body"), encode(s), newest)
+	return s, delta
 }
 
-// bodyAsOf is the body payload as it was in that second, or as it is if t is zero.
+// bodyAsOf is the body payload as it was in that second.
 func (p *person) bodyAsOf(t time.Time) []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -204,7 +220,7 @@ func (p *person) bodyAsOf(t time.Time) []byte {
 func (p *person) showDevices() {
 	loc := p.location()
 	for _, d := range p.paired {
-		p.b.board.set(p.topic("device/"+d.ID), encode(deviceState{
+		p.b.board.set(p.topic("device/"+d.ID), encode(DeviceState{
 			Name: text(d.Name), Type: d.Type, BatteryPct: d.BatteryPercent, Battery: text(d.Battery),
 			LastSync: stamp(in(d.LastSync, loc)),
 		}))

@@ -6,14 +6,61 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// stats counts for bridge/health.
+// stats counts what the bridge does.
 type stats struct {
 	polls, pollErrors, published atomic.Int64
 	lastError                    atomic.Pointer[string]
+
+	mu      sync.Mutex
+	errors  map[State]int64
+	latency Latency
+}
+
+func newStats() *stats {
+	return &stats{errors: make(map[State]int64), latency: Latency{Counts: make([]int64, len(latencyBounds()))}}
+}
+
+// latencyBounds are seconds: from a broker next door to one that hardly answers.
+func latencyBounds() []float64 {
+	return []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30}
+}
+
+// Latency says how long the broker takes to acknowledge a message.
+type Latency struct {
+	Bounds []float64 // seconds, ascending
+	Counts []int64   // messages acknowledged within each bound, the quicker ones included
+	Count  int64     // all messages
+	Sum    float64   // seconds
+}
+
+// failed counts a metric that could not be fetched, by what that means.
+func (s *stats) failed(state State) {
+	if state == StateOK {
+		state = "permission_missing" // no trouble of the connection, but one of the metric
+	}
+	s.pollErrors.Add(1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.errors[state]++
+}
+
+// acknowledged counts a message that the broker has.
+func (s *stats) acknowledged(after time.Duration) {
+	s.published.Add(1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, bound := range latencyBounds() {
+		if after.Seconds() <= bound {
+			s.latency.Counts[i]++
+		}
+	}
+	s.latency.Count++
+	s.latency.Sum += after.Seconds()
 }
 
 // healthState is the payload of bridge/health.

@@ -11,27 +11,21 @@ import (
 // a day: the exponentially smoothed average of John Walker's The Hacker's Diet.
 const trendPerDay = 0.1
 
-// trendPoint is the trend at the end of a day on which somebody weighed in.
-type trendPoint struct {
-	date fitbit.Date
-	kg   float64
-}
-
 // trend smooths weigh-ins, oldest first. A day counts with the mean of its
 // weigh-ins; days without one let the next one count for more.
-func trend(weighIns []WeighIn) []trendPoint {
-	var points []trendPoint
+func trend(weighIns []WeighIn) []TrendPoint {
+	var points []TrendPoint
 	for i := 0; i < len(weighIns); {
 		date, sum, n := fitbit.DateOf(weighIns[i].Time), 0.0, 0
 		for ; i < len(weighIns) && fitbit.DateOf(weighIns[i].Time) == date; i++ {
 			sum += weighIns[i].Kilograms
 			n++
 		}
-		p := trendPoint{date: date, kg: sum / float64(n)}
+		p := TrendPoint{Date: date, At: weighIns[i-1].Time, Kilograms: sum / float64(n)}
 		if len(points) > 0 {
 			last := points[len(points)-1]
-			days := max(date.Sub(last.date), 1)
-			p.kg = last.kg + (1-math.Pow(1-trendPerDay, float64(days)))*(p.kg-last.kg)
+			days := max(date.Sub(last.Date), 1)
+			p.Kilograms = last.Kilograms + (1-math.Pow(1-trendPerDay, float64(days)))*(p.Kilograms-last.Kilograms)
 		}
 		points = append(points, p)
 	}
@@ -40,15 +34,15 @@ func trend(weighIns []WeighIn) []trendPoint {
 
 // change returns how far the trend has moved in the days before its last point,
 // and nil if it does not reach back that far.
-func change(points []trendPoint, days int) *float64 {
+func change(points []TrendPoint, days int) *float64 {
 	if len(points) == 0 {
 		return nil
 	}
 	last := points[len(points)-1]
-	then := last.date.AddDays(-days)
+	then := last.Date.AddDays(-days)
 	for i := len(points) - 2; i >= 0; i-- {
-		if !then.Before(points[i].date) {
-			return new(last.kg - points[i].kg)
+		if !then.Before(points[i].Date) {
+			return new(last.Kilograms - points[i].Kilograms)
 		}
 	}
 	return nil

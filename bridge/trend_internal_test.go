@@ -37,8 +37,8 @@ func TestTrend(t *testing.T) {
 			continue
 		}
 		for i, p := range points {
-			if math.Abs(p.kg-c.want[i]) > 1e-8 {
-				t.Errorf("%s: point %d is %.8f, want %.8f", c.name, i, p.kg, c.want[i])
+			if math.Abs(p.Kilograms-c.want[i]) > 1e-8 {
+				t.Errorf("%s: point %d is %.8f, want %.8f", c.name, i, p.Kilograms, c.want[i])
 			}
 		}
 	}
@@ -53,7 +53,7 @@ func TestTrendGoesByThePersonsOwnDays(t *testing.T) {
 		{Time: time.Date(2026, 11, 21, 7, 0, 0, 0, hawaii), Kilograms: 79},
 	}
 	points := trend(flight)
-	if len(points) != 3 || points[1].date.Day != 20 || math.Abs(points[2].kg-79.81) > 1e-9 {
+	if len(points) != 3 || points[1].Date.Day != 20 || math.Abs(points[2].Kilograms-79.81) > 1e-9 {
 		t.Errorf("%v", points)
 	}
 }
@@ -62,10 +62,10 @@ func TestChange(t *testing.T) {
 	t.Parallel()
 	points := trend(weighIns([]int{0, 1, 7, 8}, 80, 80, 70, 70))
 	got := change(points, 7)
-	if got == nil || math.Abs(*got-(points[3].kg-points[1].kg)) > 1e-9 || *got > -5 {
+	if got == nil || math.Abs(*got-(points[3].Kilograms-points[1].Kilograms)) > 1e-9 || *got > -5 {
 		t.Errorf("7 days: %v", got)
 	}
-	if got := change(points, 8); got == nil || math.Abs(*got-(points[3].kg-80)) > 1e-9 {
+	if got := change(points, 8); got == nil || math.Abs(*got-(points[3].Kilograms-80)) > 1e-9 {
 		t.Errorf("8 days: %v", got)
 	}
 	if got := change(points, 9); got != nil {

@@ -57,6 +57,16 @@ type HeartSource interface {
 	LatestHeartSample(ctx context.Context, since time.Time) (HeartSample, error)
 }
 
+// Metered is a source that counts what it asks its cloud.
+type Metered interface{ Usage() Usage }
+
+// Usage is what was asked of a cloud on one person's behalf.
+type Usage struct {
+	Requests  int64 // ever, by this source
+	Limit     int   // requests that the cloud allows in a window
+	Remaining int   // of them, in the window that runs, as far as this source knows
+}
+
 // Window is a span of time: From is included, To is not. A zero To is open.
 type Window struct{ From, To time.Time }
 
@@ -82,3 +92,27 @@ const (
 	DevicesMetric    Metric = "devices"
 	SettingsMetric   Metric = "settings"
 )
+
+// Words names the metric as people know it.
+func (m Metric) Words() string {
+	switch m {
+	case BodyFatMetric:
+		return "body fat"
+	case HeartRange:
+		return "daily heart rate"
+	case RestingHeartRate:
+		return "resting heart rate"
+	case HRV:
+		return "heart rate variability"
+	case HeartZones:
+		return "minutes in heart-rate zones"
+	case LatestHeartRate:
+		return "latest heart rate"
+	case DevicesMetric:
+		return "batteries of scale and tracker"
+	case SettingsMetric:
+		return "time zone"
+	case WeightMetric, HeightMetric:
+	}
+	return string(m)
+}

@@ -62,6 +62,12 @@ func (s *Store) Account(ctx context.Context, name string) (Account, error) {
 	return a, s.classify(err)
 }
 
+// AccountOf returns the account of that UID. Errors: ErrNotFound, ErrStorage, ctx's own.
+func (s *Store) AccountOf(ctx context.Context, uid string) (Account, error) {
+	a, err := findAccount(ctx, s.db, "uid = ?", uid)
+	return a, s.classify(err)
+}
+
 // Version returns a number that changes whenever an account is connected,
 // renamed, removed or loses its sign-in, here or in another process; renewed
 // tokens do not count. It is cheap enough to ask every second.

@@ -19,7 +19,7 @@ type SignIn struct {
 	User    string // the cloud identity, from [fitbit.Identity]
 	// Grant may lack a refresh token, or the scopes, only if the same person
 	// signed in before: then the saved ones stay.
-	Grant fitbit.Grant
+	Grant  fitbit.Grant
 	Client string // id of the OAuth client it was made with
 	// Move confirms that the account now belongs to another cloud identity.
 	Move bool

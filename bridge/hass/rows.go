@@ -201,6 +201,10 @@ func connectionRows() []row {
 			},
 		},
 		{key: "signin_expires", name: "Sign-in expires", kind: moment, topic: "connection", field: "sign_in_expires_at", aside: diagnostic},
+		{
+			key: "signin_expiring", name: "Sign-in expires soon", kind: problem, topic: "connection", aside: diagnostic, attrs: []string{"sign_in_expires_at"},
+			template: "{{ 'ON' if value_json.sign_in_expires_soon else 'OFF' }}",
+		},
 		{key: "last_poll", name: "Last poll", kind: moment, topic: "connection", field: "last_success", aside: diagnostic, rare: true},
 		{key: "poll", name: "Poll now", kind: press, topic: "command/poll", icon: "mdi:refresh", aside: config},
 	}

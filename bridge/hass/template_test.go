@@ -22,6 +22,7 @@ var (
 	cutForm     = regexp.MustCompile(`^\{\{ value_json\.(\w+)\[:255\] if value_json\.(\w+) else none \}\}$`)
 	equalsForm  = regexp.MustCompile(`^\{\{ 'ON' if value_json\.(\w+) == '(\w+)' else 'OFF' \}\}$`)
 	onlineForm  = regexp.MustCompile(`^\{\{ 'ON' if value == 'online' else 'OFF' \}\}$`)
+	truthForm   = regexp.MustCompile(`^\{\{ 'ON' if value_json\.(\w+) else 'OFF' \}\}$`)
 	attrsForm   = regexp.MustCompile(`^\{\{ \{('\w+': value_json\.\w+)(, '\w+': value_json\.\w+)*\} \| tojson \}\}$`)
 	anyField    = regexp.MustCompile(`value_json\.(\w+)`)
 	anyAttrName = regexp.MustCompile(`'(\w+)': value_json`)
@@ -50,6 +51,13 @@ func render(t *testing.T, template, raw string, payload object) any {
 	}
 	if m := equalsForm.FindStringSubmatch(template); m != nil {
 		return onOff(payload[m[1]] == m[2])
+	}
+	if m := truthForm.FindStringSubmatch(template); m != nil {
+		on, ok := payload[m[1]].(bool)
+		if !ok {
+			t.Errorf("%s is neither true nor false", m[1])
+		}
+		return onOff(on)
 	}
 	if m := lengthForm.FindStringSubmatch(template); m != nil {
 		list, ok := payload[m[1]].([]any)

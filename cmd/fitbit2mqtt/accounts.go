@@ -134,26 +134,18 @@ its next start. The readings in the cloud stay.`,
 }
 
 func (a *app) remove(ctx context.Context, h *house, name string) error {
-	removed, err := h.tokens.Remove(ctx, name)
+	account, told, err := h.desk.Remove(ctx, name)
 	if err != nil {
 		return unknownAccount(name, err)
 	}
-	if err := h.history.Forget(ctx, removed.Account.UID); err != nil {
+	if err := h.history.Forget(ctx, account.UID); err != nil {
 		return err
 	}
-	if err := a.printf("%s is removed.\n", name); err != nil {
-		return err
+	text := name + " is removed.\n"
+	if !told {
+		text += "The cloud could not be told. Remove the app at https://myaccount.google.com/connections if nobody else here uses that account.\n"
 	}
-	b, ok := h.backends[removed.Account.Backend]
-	if !ok || removed.Grant.RefreshToken == "" {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	if err := b.authorizer.Revoke(ctx, removed.Grant.RefreshToken); err != nil {
-		return a.printf("The cloud could not be told. Remove the app at https://myaccount.google.com/connections if nobody else here uses that account.\n")
-	}
-	return nil
+	return a.printf("%s", text)
 }
 
 // confirm asks at a terminal. Scripts mean what they say.

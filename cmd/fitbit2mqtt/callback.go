@@ -11,13 +11,19 @@ import (
 	"time"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
+	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore/signin"
 )
 
 // catcher waits for a browser at the redirect address. A nil catcher catches nothing.
 type catcher struct {
-	found   chan fitbit.Callback
-	outcome chan string // what to tell the browser
-	server  *http.Server
+	found  chan arrival
+	server *http.Server
+}
+
+// arrival is a browser that has come back and waits for an answer.
+type arrival struct {
+	fitbit.Callback
+	answer chan<- string
 }
 
 // listenForCallback listens at the redirect address if that is on this machine.
@@ -37,7 +43,7 @@ func listenForCallback(ctx context.Context, redirect string) (*catcher, error) {
 	if port == "" {
 		port = "80"
 	}
-	c := &catcher{found: make(chan fitbit.Callback), outcome: make(chan string, 1)}
+	c := &catcher{found: make(chan arrival)}
 	mux := http.NewServeMux()
 	path := u.Path
 	if path == "" {
@@ -62,8 +68,8 @@ func listenForCallback(ctx context.Context, redirect string) (*catcher, error) {
 	return c, nil
 }
 
-// callbacks is where browsers come back; nil for a nil catcher.
-func (c *catcher) callbacks() <-chan fitbit.Callback {
+// arrivals is where browsers come back; nil for a nil catcher.
+func (c *catcher) arrivals() <-chan arrival {
 	if c == nil {
 		return nil
 	}
@@ -77,10 +83,11 @@ func (c *catcher) caught(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Referrer-Policy", "no-referrer") // the address holds the code
 	text := "There is no sign-in code in this address."
 	if callback, err := fitbit.ParseCallback("?" + r.URL.RawQuery); err == nil {
+		answer := make(chan string, 1)
 		select {
-		case c.found <- callback:
+		case c.found <- arrival{callback, answer}:
 			select {
-			case text = <-c.outcome:
+			case text = <-answer:
 			case <-r.Context().Done():
 				return
 			}
@@ -92,16 +99,12 @@ func (c *catcher) caught(w http.ResponseWriter, r *http.Request) {
 		`<body style="font:1.1em/1.5 system-ui;max-width:32em;margin:4em auto;padding:0 1em"><h1>fitbit2mqtt</h1><p>%s</p>`, html.EscapeString(text))
 }
 
-// answer tells the waiting browser how the sign-in went.
-func (c *catcher) answer(name string, err error) {
-	if c == nil {
-		return
-	}
-	text := name + " is connected. You can close this page."
+// verdict tells a waiting browser how the sign-in went.
+func verdict(o signin.Outcome, err error) string {
 	if err != nil {
-		text = "That did not work: " + err.Error() + ". The terminal says what to do."
+		return "That did not work: " + err.Error() + ". The terminal says what to do."
 	}
-	c.outcome <- text
+	return o.Account + " is connected. You can close this page."
 }
 
 // close lets a browser read its answer, then stops listening.

@@ -45,7 +45,7 @@ func contract(uids map[string]string) map[string]promised {
 		}
 		topics["fitbit2mqtt/"+name+"/connection"] = promised{
 			retained: true, null: "detail hint sign_in_expires_at",
-			keys: "state detail hint last_success next_poll sign_in_expires_at backend missing",
+			keys: "state detail hint last_success next_poll sign_in_expires_at sign_in_expires_soon backend missing",
 		}
 		topics["fitbit2mqtt/"+name+"/weigh_in"] = promised{
 			keys: "event_type id measured_at weight_kg body_fat_pct bmi previous_weight_kg delta_kg previous_measured_at source recorded account",

@@ -20,6 +20,7 @@ import (
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/mqtt"
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/fakecloud"
+	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore/signin"
 )
 
 // demoFlags are what can be chosen of the demo.
@@ -244,11 +245,11 @@ type scale struct {
 // signInDemo signs a resident in, the way a person with a browser would, and
 // looks up what they weigh.
 func signInDemo(ctx context.Context, h *house, cloud *fakecloud.Cloud, name string) (scale, error) {
-	s, err := h.beginSignIn(ctx, name)
+	s, err := h.desk.Begin(ctx, signin.Request{Name: name})
 	if err != nil {
 		return scale{}, err
 	}
-	back, err := cloud.Consent(ctx, s.url, fakecloud.Answer{Person: name})
+	back, err := cloud.Consent(ctx, s.URL, fakecloud.Answer{Person: name})
 	if err != nil {
 		return scale{}, fmt.Errorf("sign in at the fake cloud: %w", err)
 	}
@@ -256,7 +257,10 @@ func signInDemo(ctx context.Context, h *house, cloud *fakecloud.Cloud, name stri
 	if err != nil {
 		return scale{}, err
 	}
-	account, _, err := h.finishSignIn(ctx, s, callback, false)
+	if _, err := h.desk.Finish(ctx, callback, s.State); err != nil {
+		return scale{}, err
+	}
+	account, err := h.tokens.Account(ctx, name)
 	if err != nil {
 		return scale{}, err
 	}
@@ -264,8 +268,10 @@ func signInDemo(ctx context.Context, h *house, cloud *fakecloud.Cloud, name stri
 	if err := h.history.Forget(ctx, account.UID); err != nil {
 		return scale{}, err
 	}
-	b := h.backends[account.Backend]
-	source := b.source(h.tokens.Tokens(account.UID, b.authorizer.Refresh))
+	source, err := h.desk.Source(account.UID, account.Backend)
+	if err != nil {
+		return scale{}, err
+	}
 	weight, err := source.LatestWeight(ctx)
 	if err != nil {
 		return scale{}, err

@@ -11,6 +11,7 @@ import (
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/mqtt"
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
 	"github.com/fitbit2mqtt/fitbit2mqtt/internal/sqlite"
+	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore/signin"
 )
 
 // The exit codes.
@@ -73,6 +74,9 @@ func advice(err error, code int) string {
 	}
 	if e, ok := errors.AsType[*usageError](err); ok {
 		return e.command + " --help"
+	}
+	if t, ok := errors.AsType[*signin.Trouble](err); ok {
+		return t.Hint
 	}
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		return e.Hint

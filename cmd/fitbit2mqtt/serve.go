@@ -20,47 +20,43 @@ import (
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/googlehealth"
 	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore"
+	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore/signin"
 )
-
-// backend is one cloud: a row of the table in backends.
-type backend struct {
-	settings   cloudConfig
-	authorizer fitbit.Authorizer
-	source     func(fitbit.Tokens) fitbit.Source
-	scopes     []string
-}
 
 // defaultBackend is where new people sign in.
 const defaultBackend = "google"
 
-// backends is the table of clouds.
-func backends(c config, client *http.Client) map[string]backend {
-	app := googlehealth.App{
-		ClientID: c.Google.ClientID, ClientSecret: c.Google.ClientSecret, HTTP: client,
-		AuthURL: c.Google.AuthURL, TokenURL: c.Google.TokenURL, RevokeURL: c.Google.RevokeURL,
-	}
-	return map[string]backend{
+// clouds is the table of clouds.
+func clouds(c config, client *http.Client) map[string]signin.Cloud {
+	return map[string]signin.Cloud{
 		"google": {
-			settings: c.Google, authorizer: app, scopes: googlehealth.Scopes(),
-			source: func(t fitbit.Tokens) fitbit.Source {
+			ClientID: c.Google.ClientID, ClientSecret: c.Google.ClientSecret, RedirectURL: c.Google.RedirectURL,
+			Authorizer: func(id, secret string) fitbit.Authorizer {
+				return googlehealth.App{
+					ClientID: id, ClientSecret: secret, HTTP: client,
+					AuthURL: c.Google.AuthURL, TokenURL: c.Google.TokenURL, RevokeURL: c.Google.RevokeURL,
+				}
+			},
+			Source: func(t fitbit.Tokens) fitbit.Source {
 				return googlehealth.New(googlehealth.Options{Endpoint: c.Google.Endpoint, Tokens: t, HTTP: client})
 			},
+			Missing: googlehealth.Missing,
 		},
 	}
 }
 
 // house is everything that is open while a command runs.
 type house struct {
-	config   config
-	log      *slog.Logger
-	tokens   *tokenstore.Store
-	history  *history.Store
-	backends map[string]backend
+	config  config
+	log     *slog.Logger
+	tokens  *tokenstore.Store
+	history *history.Store
+	desk    *signin.Desk
 }
 
 // open opens the databases. Close them with close.
 func (a *app) open(ctx context.Context, c config) (*house, error) {
-	h := &house{config: c, log: a.logger(c.Log), backends: backends(c, googlehealth.NewHTTPClient())}
+	h := &house{config: c, log: a.logger(c.Log)}
 	err := emptied(filepath.Join(c.DataDir, "tokens.db"), filepath.Join(c.DataDir, "history.db"))
 	if err != nil {
 		return nil, err
@@ -71,6 +67,7 @@ func (a *app) open(ctx context.Context, c config) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
+	h.desk = &signin.Desk{Store: h.tokens, Clouds: clouds(c, googlehealth.NewHTTPClient()), Default: defaultBackend, Log: h.log}
 	h.history, err = history.Open(ctx, history.Options{Path: filepath.Join(c.DataDir, "history.db"), Log: h.log})
 	if err != nil {
 		return nil, errors.Join(err, h.tokens.Close())
@@ -98,28 +95,6 @@ func emptied(paths ...string) error {
 
 func (h *house) close() error { return errors.Join(h.tokens.Close(), h.history.Close()) }
 
-// backend looks a cloud up in the table.
-func (h *house) backend(name string) (backend, error) {
-	b, ok := h.backends[name]
-	if !ok {
-		return backend{}, fmt.Errorf("this version knows no cloud called %q", name)
-	}
-	return b, nil
-}
-
-// patient are the tokens of an account that may be removed at any moment. Whoever
-// asks then is about to be stopped, and has no trouble to report.
-type patient struct{ fitbit.Tokens }
-
-func (p patient) Token(ctx context.Context) (string, error) {
-	token, err := p.Tokens.Token(ctx)
-	if errors.Is(err, tokenstore.ErrNotFound) {
-		<-ctx.Done()
-		return "", ctx.Err()
-	}
-	return token, err
-}
-
 // people shows the token store to the bridge.
 type people struct{ *house }
 
@@ -128,11 +103,7 @@ var _ bridge.People = people{}
 func (p people) Version(ctx context.Context) (int64, error) { return p.tokens.Version(ctx) }
 
 func (p people) Source(a bridge.Account) (fitbit.Source, error) {
-	b, err := p.backend(a.Backend)
-	if err != nil {
-		return nil, err
-	}
-	return b.source(patient{p.tokens.Tokens(a.UID, b.authorizer.Refresh)}), nil
+	return p.desk.Source(a.UID, a.Backend)
 }
 
 func (p people) Accounts(ctx context.Context) ([]bridge.Account, error) {
@@ -147,6 +118,7 @@ func (p people) Accounts(ctx context.Context) ([]bridge.Account, error) {
 			Name: s.Name, UID: s.UID, Backend: s.Backend, Generation: s.Generation,
 			Identity: s.Backend + ":" + hex.EncodeToString(digest[:8]),
 			SignedIn: s.SignedIn, SignInExpires: s.SignInExpires,
+			Missing: p.desk.Missing(s), LostDetail: s.LostDetail, LostHint: s.LostHint,
 		}
 	}
 	return list, nil

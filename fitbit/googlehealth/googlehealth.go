@@ -31,6 +31,7 @@ const DefaultEndpoint = "https://health.googleapis.com"
 const (
 	requestsPerSecond = 2.5
 	requestBurst      = 60
+	requestsPerMinute = 300 // what Google allows
 )
 
 // Options say which API and whose data.
@@ -47,7 +48,10 @@ type Client struct {
 	now  func() time.Time
 }
 
-var _ fitbit.Source = (*Client)(nil)
+var (
+	_ fitbit.Source  = (*Client)(nil)
+	_ fitbit.Metered = (*Client)(nil)
+)
 
 // New returns a client; it sends nothing.
 func New(o Options) *Client {
@@ -64,6 +68,13 @@ func New(o Options) *Client {
 		Wait: pace.Wait, Translate: func(f rest.Failure) error { return translate(f, o.Now()) },
 	}
 	return c
+}
+
+// Usage counts requests against the documented budget of a minute: Google does not
+// say what is left of it.
+func (c *Client) Usage() fitbit.Usage {
+	ever, recent := c.rest.Sent()
+	return fitbit.Usage{Requests: ever, Limit: requestsPerMinute, Remaining: max(requestsPerMinute-recent, 0)}
 }
 
 // NewHTTPClient returns a client for apps and people to share: with timeouts, and

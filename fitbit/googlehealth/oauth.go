@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,6 +48,29 @@ func Scopes() []string {
 		scopePrefix + "activity_and_fitness.readonly",
 		scopePrefix + "settings.readonly",
 	}
+}
+
+// Missing lists the metrics that a grant of these scopes does not cover, nothing if
+// the scopes are not known. Which scope covers what: Google's table of data types.
+func Missing(granted []string) (missing []fitbit.Metric) {
+	if len(granted) == 0 {
+		return nil
+	}
+	for _, s := range Scopes() {
+		if slices.Contains(granted, s) {
+			continue
+		}
+		switch strings.TrimSuffix(strings.TrimPrefix(s, scopePrefix), ".readonly") {
+		case "health_metrics_and_measurements":
+			missing = append(missing, fitbit.WeightMetric, fitbit.BodyFatMetric, fitbit.HeightMetric,
+				fitbit.HeartRange, fitbit.RestingHeartRate, fitbit.HRV, fitbit.LatestHeartRate)
+		case "activity_and_fitness":
+			missing = append(missing, fitbit.HeartZones)
+		case "settings":
+			missing = append(missing, fitbit.DevicesMetric, fitbit.SettingsMetric)
+		}
+	}
+	return missing
 }
 
 // AuthCodeURL returns the consent page's address. It asks for consent every time,

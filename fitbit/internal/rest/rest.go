@@ -43,8 +43,11 @@ type Client struct {
 	Now       func() time.Time            // nil: time.Now
 	MaxBody   int64                       // 0: DefaultMaxBody
 
-	mu    sync.Mutex
-	until time.Time // no request before
+	mu     sync.Mutex
+	until  time.Time // no request before
+	asked  int64     // requests sent
+	minute time.Time // the minute that recent counts
+	recent int
 }
 
 // Failure is an answer that is no success.
@@ -125,6 +128,7 @@ func (c *Client) once(ctx context.Context, method, path, token string, body []by
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	c.count()
 	res, err := c.client().Do(req)
 	if err != nil {
 		return nil, Unreachable(ctx, err, noAnswer)
@@ -160,6 +164,27 @@ func (c *Client) decode(ctx context.Context, res *http.Response, into any) error
 		return &fitbit.CloudError{Kind: fitbit.ErrProtocol, Detail: "the answer is not the JSON it should be"}
 	}
 	return nil
+}
+
+// Sent returns how many requests were sent, ever and within the minute that runs.
+func (c *Client) Sent() (ever int64, thisMinute int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.now().Truncate(time.Minute).Equal(c.minute) {
+		thisMinute = c.recent
+	}
+	return c.asked, thisMinute
+}
+
+// count notes that a request is about to be sent.
+func (c *Client) count() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if minute := c.now().Truncate(time.Minute); !minute.Equal(c.minute) {
+		c.minute, c.recent = minute, 0
+	}
+	c.asked++
+	c.recent++
 }
 
 // turn waits for a request's turn, which ends when the cloud asks for patience.

@@ -1,0 +1,99 @@
+package bridge
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
+)
+
+// Report is how the bridge and everybody stands at one moment, for those who look
+// at it otherwise than through the broker.
+type Report struct {
+	Version   string
+	Started   time.Time
+	Polls     int64           // metrics fetched
+	Errors    map[State]int64 // metrics not fetched, by what that means; "permission_missing" among them
+	Published int64           // messages acknowledged by the broker
+	Publish   Latency
+	Pending   int            // events still owed to the broker
+	LastError string         // empty if there was none
+	People    []PersonReport // by name
+}
+
+// PersonReport is how one person stands.
+type PersonReport struct {
+	Account    Account
+	Connection ConnectionState
+	Available  bool // their values deserve trust
+	Location   *time.Location
+	Body       BodyState
+	Delta      *float64 // kg between the last two weigh-ins; nil if there are not two
+	Heart      HeartState
+	Devices    []fitbit.Device // not to be changed
+	// HeightMetres is 0 if it is not known.
+	HeightMetres float64
+	// Usage is what was asked of the cloud; nil if the source does not count.
+	Usage *fitbit.Usage
+}
+
+// Report returns how everything stands. The error says that the outbox could not be
+// read; the rest of the report is there all the same.
+func (b *Bridge) Report(ctx context.Context) (Report, error) {
+	s := b.stats
+	r := Report{Version: b.o.Version, Started: b.started, Polls: s.polls.Load(), Published: s.published.Load()}
+	if last := s.lastError.Load(); last != nil {
+		r.LastError = *last
+	}
+	s.mu.Lock()
+	r.Errors, r.Publish = maps.Clone(s.errors), s.latency
+	r.Publish.Bounds, r.Publish.Counts = latencyBounds(), slices.Clone(s.latency.Counts)
+	s.mu.Unlock()
+	for _, p := range b.people() {
+		r.People = append(r.People, p.reportNow())
+	}
+	var err error
+	if r.Pending, err = b.o.Memory.Pending(ctx); err != nil {
+		err = fmt.Errorf("count pending messages: %w", err)
+	}
+	return r, err
+}
+
+// Person returns how one person stands, and false if there is none of that name.
+func (b *Bridge) Person(account string) (PersonReport, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, p := range b.persons {
+		if p.account.Name == account {
+			return p.reportNow(), true
+		}
+	}
+	return PersonReport{}, false
+}
+
+// reportNow is the last report, with what is counted since.
+func (p *person) reportNow() PersonReport {
+	r := *p.report.Load()
+	if m, ok := p.source.(fitbit.Metered); ok {
+		r.Usage = new(m.Usage())
+	}
+	return r
+}
+
+// TrendPoint is the trend at the end of a day on which somebody weighed in.
+type TrendPoint struct {
+	Date fitbit.Date
+	// At is when the last weigh-in of the day was measured.
+	At        time.Time
+	Kilograms float64
+}
+
+// Trend smooths weigh-ins, oldest first: the exponentially smoothed average of The
+// Hacker's Diet, 10 % a day.
+func Trend(weighIns []WeighIn) []TrendPoint { return trend(weighIns) }
+
+// WeighIns puts the readings of a past together into weigh-ins, oldest first.
+func (p Past) WeighIns() []WeighIn { return newLedger(p.Weights, p.Fats).weighIns }

@@ -1,0 +1,172 @@
+package signin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
+	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore"
+)
+
+// Finish spends the code that a browser brought back and stores the account. It
+// carries on when ctx ends, because the code cannot be spent twice. state is that of
+// the sign-in the callback was given to, for a bare code without one; a callback
+// with another state belongs to another sign-in, and is refused unless state is "".
+// The error is a [*Trouble].
+func (d *Desk) Finish(ctx context.Context, c fitbit.Callback, state string) (Outcome, error) {
+	if c.State == "" {
+		c.State = state
+	}
+	if state != "" && c.State != state { // it stays good for whoever it belongs to
+		return Outcome{}, notOurs()
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishLimit)
+	defer cancel()
+	a, err := d.Store.TakeSignIn(ctx, c.State)
+	if errors.Is(err, tokenstore.ErrNoAttempt) {
+		return Outcome{}, notOurs()
+	}
+	if err != nil {
+		return Outcome{}, trouble(err, "")
+	}
+	account, err := d.spend(ctx, a, c)
+	outcome := Outcome{Account: a.Name}
+	if err != nil {
+		outcome.Trouble = trouble(err, a.Name)
+		d.failed(ctx, a, outcome.Trouble)
+	} else {
+		outcome.Missing, outcome.SignInExpires = d.Missing(account), account.SignInExpires
+		d.Log.Info("signed in", "account", a.Name, "not_granted", len(outcome.Missing), "ends", ends(outcome.SignInExpires))
+	}
+	if err := d.settle(ctx, a, outcome); err != nil {
+		d.Log.Warn("outcome of a sign-in not saved", "account", a.Name, "error", err)
+	}
+	if outcome.Trouble != nil {
+		return outcome, outcome.Trouble
+	}
+	return outcome, nil
+}
+
+func ends(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.Format(time.RFC3339)
+}
+
+// spend turns the code into an account.
+func (d *Desk) spend(ctx context.Context, a tokenstore.Attempt, c fitbit.Callback) (tokenstore.Account, error) {
+	if c.Err != "" {
+		return tokenstore.Account{}, refused(c.Err)
+	}
+	app, err := d.app(ctx, a.Backend, a.Client)
+	if err != nil {
+		return tokenstore.Account{}, err
+	}
+	grant, err := app.Exchange(ctx, a.Attempt, c.Code)
+	if err != nil {
+		return tokenstore.Account{}, err
+	}
+	identity, err := d.Clouds[a.Backend].Source(justThis(grant.AccessToken)).Identity(ctx)
+	if err != nil {
+		return tokenstore.Account{}, err
+	}
+	return d.Store.Connect(ctx, tokenstore.SignIn{
+		Name: a.Name, Backend: a.Backend, User: identity.User, Grant: grant, Client: a.Client, Move: a.Move,
+	})
+}
+
+// failed tells the log, and whoever wonders why the account has no sign-in.
+func (d *Desk) failed(ctx context.Context, a tokenstore.Attempt, t *Trouble) {
+	d.Log.Warn("sign-in failed", "account", a.Name, "reason", string(t.Code), "error", t.Error(), "hint", t.Hint)
+	err := d.Store.NoteFailure(ctx, a.Name, &fitbit.CloudError{Kind: fitbit.ErrReauthRequired, Detail: "the last sign-in failed: " + t.Detail, Hint: t.Hint})
+	if err != nil {
+		d.Log.Warn("failed sign-in not noted", "account", a.Name, "error", err)
+	}
+}
+
+func (d *Desk) settle(ctx context.Context, a tokenstore.Attempt, o Outcome) error {
+	text, err := json.Marshal(o)
+	if err != nil {
+		return err
+	}
+	return d.Store.SettleSignIn(ctx, a, string(text))
+}
+
+// Wait returns how the sign-in of that ID ended, whoever finishes it. Errors: as
+// [Desk.Finish]; ctx's own.
+func (d *Desk) Wait(ctx context.Context, id string) (Outcome, error) {
+	look := time.NewTicker(500 * time.Millisecond)
+	defer look.Stop()
+	for {
+		p, err := d.Progress(ctx, id)
+		if t, ok := errors.AsType[*Trouble](err); ok {
+			return Outcome{}, t
+		}
+		if err == nil && p.Outcome != nil { // a store that cannot be read may be readable again
+			if t := p.Outcome.Trouble; t != nil {
+				return *p.Outcome, t
+			}
+			return *p.Outcome, nil
+		}
+		select {
+		case <-ctx.Done():
+			return Outcome{}, ctx.Err()
+		case <-look.C:
+		}
+	}
+}
+
+// justThis is the token of a sign-in that is not stored yet.
+type justThis string
+
+func (t justThis) Token(context.Context) (string, error) { return string(t), nil }
+
+func (justThis) Renew(context.Context, string) (string, error) {
+	return "", &fitbit.CloudError{
+		Kind: fitbit.ErrReauthRequired, Detail: "the cloud refuses the token it has just issued",
+		Hint: "sign in again; if it goes on, remove the app in the settings of the cloud account first",
+	}
+}
+
+// revokeLimit is how long taking leave of a cloud may take.
+const revokeLimit = 10 * time.Second
+
+// Disconnect ends an account's sign-in, here and at its cloud, and keeps everything
+// else. told is false if the cloud could not be told. Errors: [tokenstore.ErrNotFound],
+// the store's.
+func (d *Desk) Disconnect(ctx context.Context, name string) (told bool, err error) {
+	r, err := d.Store.Disconnect(ctx, name)
+	if err != nil {
+		return false, err
+	}
+	d.Log.Info("account disconnected", "account", name)
+	return d.revoke(ctx, r), nil
+}
+
+// Remove does so and forgets the account. Errors as of Disconnect.
+func (d *Desk) Remove(ctx context.Context, name string) (a tokenstore.Account, told bool, err error) {
+	r, err := d.Store.Remove(ctx, name)
+	if err != nil {
+		return tokenstore.Account{}, false, err
+	}
+	return r.Account, d.revoke(ctx, r), nil
+}
+
+func (d *Desk) revoke(ctx context.Context, r tokenstore.Removed) bool {
+	if r.Grant.RefreshToken == "" {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeLimit)
+	defer cancel()
+	app, err := d.app(ctx, r.Account.Backend, r.Account.Client)
+	if err == nil {
+		err = app.Revoke(ctx, r.Grant.RefreshToken)
+	}
+	if err != nil {
+		d.Log.Warn("the cloud could not be told that a sign-in is over", "account", r.Account.Name, "error", err)
+	}
+	return err == nil
+}

@@ -1,0 +1,156 @@
+package signin
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
+	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore"
+)
+
+// Code names one way in which a sign-in goes wrong.
+type Code string
+
+// The ways that need more than their sentence, and what the rest comes down to.
+const (
+	Denied        Code = "denied"         // the person said no
+	Over          Code = "over"           // expired, used, or another sign-in's
+	OtherIdentity Code = "other_identity" // signed in as someone else than before
+	IdentityTaken Code = "identity_taken" // connected under another name
+	Reauth        Code = "reauth"         // the code is not good any more
+	Setup         Code = "setup"          // cloud project or cloud account are not ready
+	Retired       Code = "retired"        // the cloud is gone
+	Away          Code = "away"           // time mends it
+	Storage       Code = "storage"        // our own files
+	Unexpected    Code = "unexpected"
+)
+
+// Trouble is a sign-in that came to nothing: one sentence and one next step, both
+// safe to show. It matches fitbit's errors by who can mend it.
+type Trouble struct {
+	Code   Code   `json:"code"`
+	Reason string `json:"reason,omitempty"` // the cloud's word for it
+	Detail string `json:"detail"`
+	Hint   string `json:"hint"`
+}
+
+// Error returns the sentence.
+func (t *Trouble) Error() string {
+	if t.Reason != "" {
+		return t.Detail + " (" + t.Reason + ")"
+	}
+	return t.Detail
+}
+
+// Unwrap returns one of fitbit's errors.
+func (t *Trouble) Unwrap() error {
+	switch t.Code {
+	case Setup:
+		return fitbit.ErrSetup
+	case Retired:
+		return fitbit.ErrRetired
+	case Away:
+		return fitbit.ErrUnavailable
+	case Storage:
+		return fitbit.ErrStorage
+	case Unexpected:
+		return fitbit.ErrProtocol
+	case Denied, Over, OtherIdentity, IdentityTaken, Reauth:
+	}
+	return fitbit.ErrReauthRequired
+}
+
+// trouble explains whatever stopped the sign-in of that account.
+func trouble(err error, name string) *Trouble {
+	again := "start again: fitbit2mqtt connect " + name
+	if t, ok := errors.AsType[*Trouble](err); ok {
+		return &Trouble{Code: t.Code, Reason: t.Reason, Detail: t.Detail, Hint: named(t.Hint, name)}
+	}
+	ce, isCloud := errors.AsType[*fitbit.CloudError](err)
+	_, limited := errors.AsType[*fitbit.RateLimitError](err)
+	switch {
+	case errors.Is(err, tokenstore.ErrOtherIdentity):
+		return &Trouble{
+			Code: OtherIdentity, Detail: "signed in as someone else than before: this is not the cloud account that " + name + " is connected with",
+			Hint: "sign in with the account used before, choose another name, or hand the name over with: fitbit2mqtt connect " + name + " --move",
+		}
+	case errors.Is(err, tokenstore.ErrIdentityTaken):
+		return &Trouble{
+			Code: IdentityTaken, Detail: err.Error(),
+			Hint: "sign out of the browser's current account first, or use the name that is connected",
+		}
+	case errors.Is(err, fitbit.ErrStorage):
+		return &Trouble{Code: Storage, Detail: err.Error(), Hint: "check the data folder and the disk, then " + again}
+	case limited:
+		return &Trouble{Code: Away, Detail: "the cloud asks for patience: " + err.Error(), Hint: "wait until then, and " + again}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &Trouble{Code: Away, Detail: "the cloud took too long to answer", Hint: "wait a moment, then " + again}
+	case !isCloud:
+		return &Trouble{Code: Unexpected, Detail: err.Error(), Hint: again}
+	}
+	return &Trouble{Code: codeOf(err), Reason: ce.Reason, Detail: or(ce.Detail, ce.Kind.Error()), Hint: named(or(ce.Hint, again), name)}
+}
+
+func codeOf(err error) Code {
+	switch {
+	case errors.Is(err, fitbit.ErrReauthRequired):
+		return Reauth
+	case errors.Is(err, fitbit.ErrSetup), errors.Is(err, fitbit.ErrPermission):
+		return Setup
+	case errors.Is(err, fitbit.ErrRetired):
+		return Retired
+	case errors.Is(err, fitbit.ErrUnavailable):
+		return Away
+	}
+	return Unexpected
+}
+
+// named puts the account into a hint; clouds do not know names.
+func named(hint, name string) string { return strings.ReplaceAll(hint, "ACCOUNT", name) }
+
+func or(s, otherwise string) string {
+	if s != "" {
+		return s
+	}
+	return otherwise
+}
+
+// notOurs refuses a callback whose sign-in is not the one at hand, or not any more.
+func notOurs() *Trouble {
+	return &Trouble{
+		Code: Over, Detail: "this address belongs to another sign-in, or to one that is over",
+		Hint: "start again, and use the address that the browser ends up at this time",
+	}
+}
+
+func tooLate(name string) *Trouble {
+	hint := "start again and finish the sign-in within ten minutes"
+	if name != "" {
+		hint += ": fitbit2mqtt connect " + name
+	}
+	return &Trouble{Code: Over, Detail: "this sign-in is over: nobody signed in within ten minutes", Hint: hint}
+}
+
+// refused explains what the consent page sent back instead of a code.
+func refused(code string) *Trouble {
+	const again = "start again: fitbit2mqtt connect ACCOUNT"
+	if len(code) > 40 || strings.ContainsFunc(code, func(r rune) bool { return (r < 'a' || r > 'z') && r != '_' }) {
+		code = "error"
+	}
+	switch code {
+	case "access_denied":
+		return &Trouble{
+			Code: Denied, Detail: "consent was denied",
+			Hint: "choose Continue and leave every box ticked; in test mode the person must be a listed test user; " + again,
+		}
+	case "server_error", "temporarily_unavailable":
+		return &Trouble{Code: Away, Reason: code, Detail: "the cloud's sign-in page is out of order", Hint: "wait a moment, then " + again}
+	case "admin_policy_enforced", "org_internal":
+		return &Trouble{
+			Code: Setup, Reason: code, Detail: "the organisation that this account belongs to does not let it use this app",
+			Hint: "use a private account, or set the audience of the Google Cloud project to External",
+		}
+	}
+	return &Trouble{Code: Setup, Reason: code, Detail: "the cloud's sign-in page refuses", Hint: again}
+}
