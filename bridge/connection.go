@@ -25,6 +25,13 @@ const (
 	StateError          State = "error"
 )
 
+// States lists them all.
+func States() []State {
+	return []State{
+		StateOK, StateSignInRequired, StateSetupRequired, StateSourceRetired, StateRateLimited, StateUnavailable, StateStorageError, StateError,
+	}
+}
+
 // StateOf says which state an error puts a connection in.
 func StateOf(err error) State {
 	_, limited := errors.AsType[*fitbit.RateLimitError](err)

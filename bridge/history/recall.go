@@ -3,6 +3,7 @@ package history
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -114,4 +115,25 @@ func parse(s *string, err *error) time.Time {
 		return time.Time{}
 	}
 	return t
+}
+
+// HeartDays returns what is known of a person's heart since a day, oldest first.
+func (s *Store) HeartDays(ctx context.Context, uid string, since fitbit.Date) ([]fitbit.HeartDay, error) {
+	days, err := collect(ctx, s.db, scanDay, `SELECT date, min_bpm, avg_bpm, max_bpm, resting_bpm, hrv_rmssd_ms,
+			out_of_range_min, light_min, moderate_min, vigorous_min, peak_min
+		FROM heart_day WHERE uid = ? AND date >= ? ORDER BY date`, uid, since.String())
+	return days, s.classify("read heart days", err)
+}
+
+// Events returns every event of a person in the order it became known, whether the
+// broker has it yet or not.
+func (s *Store) Events(ctx context.Context, uid string) ([]bridge.Event, error) {
+	events, err := collect(ctx, s.db, func(rows *sql.Rows) (e bridge.Event, err error) {
+		var payload string
+		if err = rows.Scan(&payload); err == nil {
+			err = json.Unmarshal([]byte(payload), &e)
+		}
+		return e, err
+	}, `SELECT payload FROM event WHERE uid = ? ORDER BY seq`, uid)
+	return events, s.classify("read events", err)
 }

@@ -123,6 +123,21 @@ func (c *Client) Connected(ctx context.Context) error {
 	return c.away()
 }
 
+// Trouble says why there is no connection and what to do; both are empty if there
+// is one.
+func (c *Client) Trouble() (detail, hint string) {
+	c.mu.Lock()
+	connected := c.session != nil
+	c.mu.Unlock()
+	if connected {
+		return "", ""
+	}
+	if e, ok := errors.AsType[*ConnectError](c.away()); ok {
+		return e.Detail, e.Hint
+	}
+	return "there is no connection yet", ""
+}
+
 // Publish implements [bridge.Publisher]. It returns early when ctx ends, but
 // later messages still wait until the broker has answered or gone.
 func (c *Client) Publish(ctx context.Context, m bridge.Message) error {

@@ -100,7 +100,7 @@ func (a *app) demo(ctx context.Context, f demoFlags, names []string) (err error)
 			return err
 		}
 	}
-	cloud, stop, err := startFakeCloud(ctx, &config, names)
+	cloud, stop, err := startFakeCloud(ctx, &config)
 	if err != nil {
 		return err
 	}
@@ -125,14 +125,14 @@ func (a *app) demo(ctx context.Context, f demoFlags, names []string) (err error)
 	defer cancel()
 	err = h.serve(ctx, serveOptions{
 		onEvent: a.narrate,
-		ready: func(b *broker) error {
+		ready: func(b *broker, page *panel) error {
 			reach, cancel := context.WithTimeout(ctx, demoConnect)
 			defer cancel()
 			if err := b.client.Connected(reach); err != nil {
 				return err
 			}
 			go weigh(weighing, cloud, scales, f.every)
-			return a.introduce(config, b, names, f)
+			return a.introduce(config, b, page, names, f)
 		},
 	})
 	if ctx.Err() != nil && err == nil {
@@ -191,6 +191,9 @@ func (a *app) demoConfig(ctx context.Context, f demoFlags) (config, error) {
 	if f.broker == "" {
 		c.MQTT.Embedded.Listen = freeUnless(ctx, c.MQTT.Embedded.Listen)
 	}
+	if c.Web.Listen != off {
+		c.Web.Listen = freeUnless(ctx, c.Web.Listen)
+	}
 	c.public["demo"] = true
 	c.Poll = pollConfig{Body: time.Second, Heart: 10 * time.Second, Devices: time.Minute}
 	if !a.flags.set.Lookup("log-level").Changed && os.Getenv(envPrefix+"LOG_LEVEL") == "" {
@@ -199,26 +202,30 @@ func (a *app) demoConfig(ctx context.Context, f demoFlags) (config, error) {
 	return c, nil
 }
 
-// freeUnless returns the address if it is free, and any free port of this
-// machine if another broker has it.
+// freeUnless returns the address if it is free, and a free port of this machine if
+// something else has it.
 func freeUnless(ctx context.Context, address string) string {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-	if err != nil {
-		return "127.0.0.1:0"
+	for _, wanted := range []string{address, "127.0.0.1:0"} {
+		if l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", wanted); err == nil {
+			_ = l.Close() // it was only tried
+			return l.Addr().String()
+		}
 	}
-	_ = l.Close() // it was only tried
 	return address
 }
 
 // startFakeCloud serves a household's cloud on a free loopback port and points
 // the configuration at it.
-func startFakeCloud(ctx context.Context, c *config, names []string) (*fakecloud.Cloud, func(), error) {
+func startFakeCloud(ctx context.Context, c *config) (*fakecloud.Cloud, func(), error) {
 	c.Google = cloudConfig{ClientID: "demo", ClientSecret: rand.Text(), RedirectURL: defaultRedirect}
+	if _, port, err := net.SplitHostPort(c.Web.Listen); err == nil {
+		c.Google.RedirectURL = "http://localhost:" + port + "/oauth/callback"
+	}
 	cloud := fakecloud.New(fakecloud.Options{Apps: []fakecloud.App{{
 		ClientID: c.Google.ClientID, ClientSecret: c.Google.ClientSecret, RedirectURLs: []string{c.Google.RedirectURL},
 	}}})
 	today := fitbit.DateOf(time.Now())
-	for i, name := range names {
+	for i, name := range residents() { // who is not of the household yet can be connected on the page
 		person := cloud.AddPerson(fakecloud.PersonOptions{
 			Name: name, Location: time.Local, HeightMetres: 1.62 + 0.07*float64(i%4), Seed: uint64(i + 1),
 		})
@@ -301,13 +308,17 @@ func weigh(ctx context.Context, cloud *fakecloud.Cloud, scales []scale, every ti
 }
 
 // introduce says what is going on and how to look at it.
-func (a *app) introduce(c config, b *broker, names []string, f demoFlags) error {
-	return a.printf(`A household of %d lives in a fake cloud; somebody steps on the scale every %s.
+func (a *app) introduce(c config, b *broker, page *panel, names []string, f demoFlags) error {
+	text := fmt.Sprintf(`A household of %d lives in a fake cloud; somebody steps on the scale every %s.
 Everything is published to %s. Watch it with:
 
   %s
 
 `, len(names), f.every, redactURL(b.url), subscribeCommand(b.url, c))
+	if page != nil {
+		text += fmt.Sprintf("The page, where more people can be connected: %s\n\n", page.url)
+	}
+	return a.printf("%s", text)
 }
 
 // subscribeCommand shows all that is published, on a terminal.

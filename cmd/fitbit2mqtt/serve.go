@@ -186,7 +186,7 @@ func (b *broker) close() error {
 // serveOptions are what demo does differently from run.
 type serveOptions struct {
 	onEvent func(bridge.Event)
-	ready   func(broker *broker) error // before the bridge starts; may be nil
+	ready   func(broker *broker, page *panel) error // before the bridge starts; may be nil
 }
 
 // serve runs the bridge until ctx ends.
@@ -207,9 +207,14 @@ func (h *house) serve(ctx context.Context, o serveOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, broker.close()) }()
+	page, err := h.openPanel(ctx, b, broker)
+	if err != nil {
+		return err
+	}
+	defer page.close()
 	broker.client.Start()
 	if o.ready != nil {
-		if err := o.ready(broker); err != nil {
+		if err := o.ready(broker, page); err != nil {
 			return err
 		}
 	}

@@ -7,12 +7,14 @@ import (
 	"time"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/hass"
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/web/door"
 )
 
 const (
 	defaultDataDir  = "~/.local/share/fitbit2mqtt"
 	defaultRedirect = "http://localhost:8099/oauth/callback"
 	quickestPoll    = time.Second
+	off             = "off"
 )
 
 // read asks for every key there is, in the order of config.yaml.example.
@@ -91,7 +93,11 @@ func (r *reader) redirect(key, otherwise string) string {
 }
 
 func (r *reader) panel() webConfig {
-	listen, private := r.listen("web.listen", "127.0.0.1:8099")
+	listen, private := off, true
+	if r.text("web.listen", "127.0.0.1:8099") != off {
+		listen, private = r.listen("web.listen", "127.0.0.1:8099")
+	}
+	r.public["web.listen"] = listen
 	c := webConfig{
 		Listen: listen, BaseURL: r.web("web.base_url", ""), Password: r.secret("web.password"), TrustedProxies: r.list("web.trusted_proxies"),
 	}
@@ -102,6 +108,14 @@ func (r *reader) panel() webConfig {
 		if _, err := netip.ParseAddr(p); err != nil {
 			r.problem("web.trusted_proxies", "%q is no IP address or network", p)
 		}
+	}
+	// Whatever brings an address of its own to this page is a proxy, and brings others along.
+	if base, err := url.Parse(c.BaseURL); err == nil && base.Host != "" && !loopback(base.Hostname()) && listen != off &&
+		c.Password == "" && len(c.TrustedProxies) == 0 {
+		r.problem("web.base_url", "others reach the page there; set web.password, or web.trusted_proxies if the proxy asks for a sign-in itself")
+	}
+	if _, err := door.New(door.Options{Password: c.Password, BaseURL: c.BaseURL}); err != nil { // only looks at them
+		r.problems = append(r.problems, lines("", err)...)
 	}
 	if !private && c.Password == "" && len(c.TrustedProxies) == 0 {
 		r.problem("web.listen", "%s can be reached by others; set web.password, or listen on 127.0.0.1", listen)

@@ -20,6 +20,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"net/url"
+	"slices"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -69,6 +72,7 @@ type Started struct {
 	// State is what the callback must bring; nobody else may see it.
 	State string
 	Name  string
+	Move  bool // the name will be handed over
 }
 
 // Begin starts a sign-in, which then waits for ten minutes. Errors: those of
@@ -105,7 +109,7 @@ func (d *Desk) Begin(ctx context.Context, r Request) (Started, error) {
 }
 
 func started(a tokenstore.Attempt, app fitbit.Authorizer) Started {
-	return Started{ID: a.ID(), URL: app.AuthCodeURL(a.Attempt), State: a.State, Name: a.Name}
+	return Started{ID: a.ID(), URL: app.AuthCodeURL(a.Attempt), State: a.State, Name: a.Name, Move: a.Move}
 }
 
 func (d *Desk) cloud(backend string) (Cloud, error) {
@@ -169,6 +173,50 @@ func (d *Desk) app(ctx context.Context, backend, client string) (fitbit.Authoriz
 	return cloud.Authorizer(c.ID, c.Secret), nil
 }
 
+// ConsentOrigins are the origins of the clouds' consent pages, such as
+// "https://accounts.google.com".
+func (d *Desk) ConsentOrigins() (list []string) {
+	for _, name := range slices.Sorted(maps.Keys(d.Clouds)) {
+		u, err := url.Parse(d.Clouds[name].Authorizer("any", "any").AuthCodeURL(fitbit.Attempt{Verifier: "any"}))
+		if err == nil {
+			list = append(list, u.Scheme+"://"+u.Host)
+		}
+	}
+	return list
+}
+
+// KnownClient is an OAuth client that people can sign in with.
+type KnownClient struct {
+	ID         string
+	Configured bool // in the configuration, not entered by hand
+}
+
+// Clients lists the OAuth clients of the default cloud, the configured one first.
+// Errors: the store's.
+func (d *Desk) Clients(ctx context.Context) (list []KnownClient, err error) {
+	cloud := d.Clouds[d.Default]
+	if cloud.ClientID != "" && cloud.ClientSecret != "" {
+		list = append(list, KnownClient{ID: cloud.ClientID, Configured: true})
+	}
+	ids, err := d.Store.Clients(ctx, d.Default)
+	for _, id := range ids {
+		if id != cloud.ClientID {
+			list = append(list, KnownClient{ID: id})
+		}
+	}
+	return list, err
+}
+
+// SaveClient stores an OAuth client of the default cloud. Errors: the store's.
+func (d *Desk) SaveClient(ctx context.Context, id, secret string) error {
+	return d.Store.SaveClient(ctx, tokenstore.Client{Backend: d.Default, ID: id, Secret: secret})
+}
+
+// ForgetClient forgets one. Errors: [tokenstore.ErrClientInUse], [tokenstore.ErrNoClient], the store's.
+func (d *Desk) ForgetClient(ctx context.Context, id string) error {
+	return d.Store.RemoveClient(ctx, d.Default, id)
+}
+
 // Source returns the source of the account with that UID, whose tokens are renewed
 // through the OAuth client that its sign-in was made with.
 func (d *Desk) Source(uid, backend string) (fitbit.Source, error) {
@@ -219,6 +267,11 @@ type Outcome struct {
 	// test mode. Zero if it does not.
 	SignInExpires time.Time `json:"sign_in_expires,omitzero"`
 	Trouble       *Trouble  `json:"trouble,omitempty"` // why it failed; nil if it did not
+}
+
+// ID names the sign-in of that state, see [Desk.Progress].
+func ID(state string) string {
+	return tokenstore.Attempt{Attempt: fitbit.Attempt{State: state}}.ID()
 }
 
 // Progress is how far a sign-in has come. Exactly one of Started's address, Outcome

@@ -99,11 +99,31 @@ func (d *Door) admit(w http.ResponseWriter, r *http.Request, v visit, next http.
 		next.ServeHTTP(w, r)
 	case d.assets != "" && strings.HasPrefix(r.URL.Path, d.assets) && reads(r):
 		next.ServeHTTP(w, r)
+	case reads(r) && hasBasic(r):
+		d.answerProgram(w, r, v, next)
 	case r.Method != http.MethodPost:
 		d.ask(w, r, LoginForm{Status: http.StatusUnauthorized})
 	default:
 		d.receive(w, r, v, next)
 	}
+}
+
+func hasBasic(r *http.Request) bool {
+	_, _, ok := r.BasicAuth()
+	return ok
+}
+
+// answerProgram lets a program read that sends the password with each request, such as
+// Prometheus. The user name does not matter.
+func (d *Door) answerProgram(w http.ResponseWriter, r *http.Request, v visit, next http.Handler) {
+	_, attempt, _ := r.BasicAuth()
+	f, ok := d.try(r.Context(), v.from, attempt)
+	if !ok {
+		w.Header().Set("WWW-Authenticate", `Basic realm="fitbit2mqtt", charset="UTF-8"`)
+		d.ask(w, r, f)
+		return
+	}
+	next.ServeHTTP(w, r)
 }
 
 // receive takes a form from somebody without a session: an attempt at the password, or a

@@ -1,0 +1,177 @@
+package web
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge"
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/chart"
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
+)
+
+// chartMetric is one chart of a person's page.
+type chartMetric struct {
+	path, title, unit string
+	decimals          int
+	lines             func(k readings, days []fitbit.HeartDay) []chart.Line
+	heart             bool // needs the days of the heart
+}
+
+func chartMetrics() []chartMetric {
+	return []chartMetric{
+		{path: "weight", title: "Weight", unit: "kg", decimals: 1, lines: weightLines},
+		{path: "body-fat", title: "Body fat", unit: "%", decimals: 1, lines: fatLines},
+		{path: "resting-heart-rate", title: "Resting heart rate", unit: "bpm", lines: restingLines, heart: true},
+		{path: "hrv", title: "Heart rate variability", unit: "ms", lines: hrvLines, heart: true},
+	}
+}
+
+func weightLines(k readings, _ []fitbit.HeartDay) []chart.Line {
+	measured, trend := chart.Line{Name: "Weight"}, chart.Line{Name: "Trend", Role: chart.Trend}
+	for _, w := range k.weighIns {
+		measured.Points = append(measured.Points, chart.Point{Time: w.Time, Value: w.Kilograms})
+	}
+	for _, p := range bridge.Trend(k.weighIns) {
+		trend.Points = append(trend.Points, chart.Point{Time: p.At, Value: p.Kilograms})
+	}
+	return []chart.Line{measured, trend}
+}
+
+func fatLines(k readings, _ []fitbit.HeartDay) []chart.Line {
+	line := chart.Line{Name: "Body fat"}
+	for _, f := range k.past.Fats {
+		line.Points = append(line.Points, chart.Point{Time: f.Time, Value: f.Percent})
+	}
+	slices.SortFunc(line.Points, func(a, b chart.Point) int { return a.Time.Compare(b.Time) })
+	return []chart.Line{line}
+}
+
+func restingLines(_ readings, days []fitbit.HeartDay) []chart.Line {
+	return []chart.Line{heartLine("Resting heart rate", days, func(d fitbit.HeartDay) (float64, bool) {
+		if d.RestingBPM == nil {
+			return 0, false
+		}
+		return float64(*d.RestingBPM), true
+	})}
+}
+
+func hrvLines(_ readings, days []fitbit.HeartDay) []chart.Line {
+	return []chart.Line{heartLine("Variability", days, func(d fitbit.HeartDay) (float64, bool) {
+		if d.HRVMillis == nil {
+			return 0, false
+		}
+		return *d.HRVMillis, true
+	})}
+}
+
+func heartLine(name string, days []fitbit.HeartDay, value func(fitbit.HeartDay) (float64, bool)) chart.Line {
+	line := chart.Line{Name: name}
+	for _, d := range days {
+		if v, known := value(d); known {
+			line.Points = append(line.Points, chart.Point{Time: d.Date.Start(time.UTC).Add(12 * time.Hour), Value: v})
+		}
+	}
+	return line
+}
+
+// window is what a chart of so many days shows; 0 is everything.
+func (s *site) window(p bridge.PersonReport, days int) (from, to time.Time) {
+	if days == 0 {
+		return time.Time{}, time.Time{}
+	}
+	now := s.Now().In(p.Location)
+	return now.AddDate(0, 0, -days), now
+}
+
+// chart draws one metric as SVG.
+func (s *site) chart(w http.ResponseWriter, r *http.Request) {
+	p, ok := s.Bridge.Person(r.PathValue("name"))
+	i := slices.IndexFunc(chartMetrics(), func(m chartMetric) bool { return m.path == r.PathValue("metric") })
+	if !ok || i < 0 {
+		s.refuse(w, r, http.StatusNotFound, "there is no such chart")
+		return
+	}
+	m, days := chartMetrics()[i], spanOf(r)
+	lines, err := s.lines(r, p, m, days)
+	if err != nil {
+		s.trouble(w, r, "recall for a chart", err)
+		return
+	}
+	o := chart.Options{
+		Title: m.title + " of " + called(p.Account.Name), Unit: m.unit, Decimals: m.decimals, Location: p.Location, Theme: chart.Light,
+		Width: 540, Height: 250,
+	}
+	o.From, o.To = s.window(p, days)
+	if m.heart {
+		o.Location = time.UTC // days, not moments
+	}
+	if r.URL.Query().Get("theme") == "dark" {
+		o.Theme = chart.Dark
+	}
+	if r.URL.Query().Get("size") == "small" {
+		o.Width, o.Height = 340, 220
+	}
+	var b bytes.Buffer
+	if err := chart.SVG(&b, o, lines...); err != nil {
+		s.trouble(w, r, "draw a chart", err)
+		return
+	}
+	w.Header().Set("Content-Type", "image/svg+xml")
+	w.Header().Set("Cache-Control", "private, no-cache")
+	send(w, r, http.StatusOK, b.Bytes())
+}
+
+func (s *site) lines(r *http.Request, p bridge.PersonReport, m chartMetric, days int) ([]chart.Line, error) {
+	if m.heart {
+		since := fitbit.Date{}
+		if from, _ := s.window(p, days); !from.IsZero() {
+			since = fitbit.DateOf(from)
+		}
+		list, err := s.History.HeartDays(r.Context(), p.Account.UID, since)
+		return m.lines(readings{}, list), err
+	}
+	past, err := s.History.Recall(r.Context(), p.Account.UID)
+	return m.lines(readings{weighIns: past.WeighIns(), past: past}, nil), err
+}
+
+type chartView struct{ Title, Address, Alt string }
+
+// chartView says where a chart is, and in words what it shows.
+func (s *site) chartView(p bridge.PersonReport, v page, lines []chart.Line, m chartMetric, days int) chartView {
+	from, to := s.window(p, days)
+	return chartView{
+		Title: m.title, Address: fmt.Sprintf("%speople/%s/charts/%s?days=%d", v.Root, p.Account.Name, m.path, days),
+		Alt: summary(m, lines[0].Points, from, to),
+	}
+}
+
+// summary tells what a line shows to those who cannot see it.
+func summary(m chartMetric, points []chart.Point, from, to time.Time) string {
+	points = slices.DeleteFunc(slices.Clone(points), func(p chart.Point) bool {
+		return !from.IsZero() && p.Time.Before(from) || !to.IsZero() && p.Time.After(to)
+	})
+	if len(points) == 0 {
+		return m.title + ": no readings in this time"
+	}
+	value := func(p chart.Point) string { return strings.TrimSpace(number(&p.Value, m.decimals) + " " + m.unit) }
+	day := func(p chart.Point) string { return p.Time.Format("2 January 2006") }
+	first, last := points[0], points[len(points)-1]
+	if len(points) == 1 {
+		return fmt.Sprintf("%s: %s on %s", m.title, value(first), day(first))
+	}
+	byValue := func(a, b chart.Point) int {
+		switch {
+		case a.Value < b.Value:
+			return -1
+		case a.Value > b.Value:
+			return 1
+		}
+		return 0
+	}
+	return fmt.Sprintf("%s: from %s on %s to %s on %s; lowest %s, highest %s", m.title, value(first), day(first), value(last), day(last),
+		value(slices.MinFunc(points, byValue)), value(slices.MaxFunc(points, byValue)))
+}

@@ -1,0 +1,275 @@
+package web
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
+	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore"
+	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore/signin"
+)
+
+type connectView struct {
+	page
+	First       bool // nobody is connected yet
+	Problem     string
+	Name        string
+	Clients     []clientView
+	NewClient   bool // one is to be entered
+	ClientID    string
+	Forgettable []clientView
+	Sealed      bool
+	Scopes      []string
+	RedirectURL string
+}
+
+type clientView struct {
+	ID, Words string
+	Chosen    bool
+}
+
+func (s *site) connectPage(w http.ResponseWriter, r *http.Request) {
+	s.showConnect(w, r, http.StatusOK, connectView{})
+}
+
+// showConnect shows the form, perhaps with what was wrong in it.
+func (s *site) showConnect(w http.ResponseWriter, r *http.Request, code int, v connectView) {
+	report, err := s.Bridge.Report(r.Context())
+	if err != nil {
+		s.trouble(w, r, "report", err)
+		return
+	}
+	clients, err := s.Desk.Clients(r.Context())
+	if err != nil {
+		s.trouble(w, r, "list clients", err)
+		return
+	}
+	v.page = s.page(r, "Connect a person", "connect")
+	v.First, v.Sealed, v.Scopes, v.RedirectURL = len(report.People) == 0, s.Sealed, s.Scopes, s.redirect.String()
+	for i, c := range clients {
+		view := clientView{ID: c.ID, Words: "project " + short(c.ID), Chosen: !v.NewClient && i == 0}
+		if c.Configured {
+			view.Words = "the project in the configuration (" + short(c.ID) + ")"
+		} else {
+			v.Forgettable = append(v.Forgettable, view)
+		}
+		v.Clients = append(v.Clients, view)
+	}
+	render(s, w, r, code, "connect", v)
+}
+
+// short is a client id without what all of them end with.
+func short(id string) string {
+	id = strings.TrimSuffix(id, ".apps.googleusercontent.com")
+	if len(id) > 24 {
+		return id[:24] + "…"
+	}
+	return id
+}
+
+func (s *site) connect(w http.ResponseWriter, r *http.Request) {
+	if !s.form(w, r) {
+		return
+	}
+	v := connectView{Name: nameIn(r, "name"), NewClient: r.PostForm.Get("client") == "new", ClientID: strings.TrimSpace(r.PostForm.Get("id"))}
+	refuse := func(problem string) {
+		v.Problem = problem
+		s.showConnect(w, r, http.StatusBadRequest, v)
+	}
+	if fitbit.CheckName(v.Name) != nil {
+		refuse("that name is not allowed: use " + fitbit.NameRule)
+		return
+	}
+	request := signin.Request{Name: v.Name, Client: r.PostForm.Get("client"), Move: r.PostForm.Get("move") == "yes"}
+	if v.NewClient {
+		secret := strings.TrimSpace(r.PostForm.Get("secret"))
+		if v.ClientID == "" || secret == "" || !plain(v.ClientID) || !plain(secret) {
+			refuse("enter the client ID and the client secret of your Google Cloud project, as its console shows them")
+			return
+		}
+		if err := s.Desk.SaveClient(r.Context(), v.ClientID, secret); err != nil {
+			s.trouble(w, r, "save client", err)
+			return
+		}
+		request.Client = v.ClientID
+	}
+	started, err := s.Desk.Begin(r.Context(), request)
+	switch {
+	case errors.Is(err, signin.ErrNoClient), errors.Is(err, tokenstore.ErrNoClient):
+		v.NewClient = true
+		refuse("this project is not known; enter its client ID and secret")
+	case err != nil:
+		s.trouble(w, r, "begin sign-in", err)
+	default:
+		seeOther(w, r, "sign-in/"+started.ID)
+	}
+}
+
+// plain reports whether a text is one word of printable ASCII.
+func plain(text string) bool {
+	return len(text) <= 200 && !strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c > '~' })
+}
+
+func (s *site) forgetClient(w http.ResponseWriter, r *http.Request) {
+	if !s.form(w, r) {
+		return
+	}
+	err := s.Desk.ForgetClient(r.Context(), r.PostForm.Get("id"))
+	switch {
+	case errors.Is(err, tokenstore.ErrClientInUse):
+		s.showConnect(w, r, http.StatusConflict, connectView{Problem: err.Error() + "; remove that person first, or sign them in through another project"})
+	case err != nil && !errors.Is(err, tokenstore.ErrNoClient):
+		s.trouble(w, r, "forget client", err)
+	default:
+		seeOther(w, r, "connect")
+	}
+}
+
+// signInAgain begins a sign-in of somebody who is known: one click, and the cloud's
+// page is there. Where the browser could not come back to us by itself, our own page
+// comes in between, with a place for the address.
+func (s *site) signInAgain(w http.ResponseWriter, r *http.Request) {
+	name, ok := s.known(w, r)
+	if !ok {
+		return
+	}
+	started, err := s.Desk.Begin(r.Context(), signin.Request{Name: name})
+	switch {
+	case errors.Is(err, signin.ErrNoClient):
+		s.showConnect(w, r, http.StatusConflict, connectView{Name: name, NewClient: true, Problem: "the project that " + name + " signed in with is not configured any more"})
+	case err != nil:
+		s.trouble(w, r, "begin sign-in", err)
+	case s.catchable(r):
+		w.Header().Set("Location", started.URL)
+		w.WriteHeader(http.StatusSeeOther)
+	default:
+		seeOther(w, r, "sign-in/"+started.ID)
+	}
+}
+
+// catchable reports whether a browser that is here now gets here again by the
+// redirect address.
+func (s *site) catchable(r *http.Request) bool {
+	if base, err := url.Parse(s.BaseURL); err == nil && base.Host != "" && base.Host == s.redirect.Host {
+		return true
+	}
+	if r.TLS != nil || r.Header.Get("X-Ingress-Path") != "" {
+		return false
+	}
+	host, port, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		host, port = r.Host, "80"
+	}
+	wanted := s.redirect.Port()
+	if wanted == "" {
+		wanted = map[string]string{"http": "80", "https": "443"}[s.redirect.Scheme]
+	}
+	same := host == s.redirect.Hostname() || loopback(host) && loopback(s.redirect.Hostname())
+	return same && port == wanted
+}
+
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+type signInView struct {
+	page
+	Name, Called  string
+	ID, URL       string
+	Problem       string // with the address that was pasted
+	RedirectURL   string
+	Catchable     bool
+	Move          bool
+	Connected     bool
+	Missing       string
+	Ends          *when
+	Detail, Hint  string
+	OtherIdentity bool
+}
+
+func (s *site) signInPage(w http.ResponseWriter, r *http.Request) {
+	s.showSignIn(w, r, http.StatusOK, "")
+}
+
+// showSignIn shows how far a sign-in has come.
+func (s *site) showSignIn(w http.ResponseWriter, r *http.Request, code int, problem string) {
+	p, err := s.Desk.Progress(r.Context(), r.PathValue("id"))
+	t, failed := errors.AsType[*signin.Trouble](err)
+	if err != nil && !failed {
+		s.trouble(w, r, "look at a sign-in", err)
+		return
+	}
+	v := signInView{page: s.page(r, "Sign in", "connect"), Name: p.Name, Called: called(p.Name), ID: p.ID, URL: p.URL, Problem: problem}
+	v.Live, v.Move, v.Catchable, v.RedirectURL = true, p.Move, s.catchable(r), s.redirect.String()
+	if o := p.Outcome; o != nil {
+		v.Connected, t = o.Trouble == nil, o.Trouble
+		v.Missing = words(o.Missing)
+		v.Ends = whenOf(o.SignInExpires.Local(), s.Now()) //nolint:gosmopolitan // of the machine, as long as nobody knows the person's
+		if o.SignInExpires.IsZero() {
+			v.Ends = nil
+		}
+	}
+	if t != nil {
+		v.Detail, v.Hint, v.OtherIdentity = t.Error(), hint(t.Hint, v.Name), t.Code == signin.OtherIdentity
+		if t.Code == signin.Over && v.Name == "" {
+			code = http.StatusNotFound
+		}
+	}
+	render(s, w, r, code, "signin", v)
+}
+
+func words(metrics []fitbit.Metric) string {
+	list := make([]string, len(metrics))
+	for i, m := range metrics {
+		list[i] = m.Words()
+	}
+	return strings.Join(list, ", ")
+}
+
+// paste takes the address that a browser ended up at.
+func (s *site) paste(w http.ResponseWriter, r *http.Request) {
+	if !s.form(w, r) {
+		return
+	}
+	p, err := s.Desk.Progress(r.Context(), r.PathValue("id"))
+	if err != nil || p.URL == "" { // over, or just being finished
+		s.showSignIn(w, r, http.StatusOK, "")
+		return
+	}
+	callback, err := fitbit.ParseCallback(r.PostForm.Get("address"))
+	if err != nil {
+		s.showSignIn(w, r, http.StatusBadRequest, "there is no sign-in code in that; copy the whole address from the browser's address bar")
+		return
+	}
+	if callback.State != "" && callback.State != p.State {
+		s.showSignIn(w, r, http.StatusBadRequest, "this address belongs to another sign-in, or to one that is over; use the one that the browser ends up at this time")
+		return
+	}
+	s.finish(w, r, callback, p.State)
+}
+
+// back is where browsers come back from the cloud.
+func (s *site) back(w http.ResponseWriter, r *http.Request) {
+	callback, err := fitbit.ParseCallback("?" + r.URL.RawQuery)
+	if err != nil {
+		s.refuse(w, r, http.StatusBadRequest, "there is no sign-in code in this address")
+		return
+	}
+	s.finish(w, r, callback, "")
+}
+
+// finish spends a code and shows how that went, at an address without it.
+func (s *site) finish(w http.ResponseWriter, r *http.Request, c fitbit.Callback, state string) {
+	_, err := s.Desk.Finish(r.Context(), c, state) // the outcome is stored, and shown from there
+	if t, ok := errors.AsType[*signin.Trouble](err); ok && t.Code == signin.Storage {
+		s.trouble(w, r, "finish a sign-in", err)
+		return
+	}
+	s.sync(r)
+	seeOther(w, r, "sign-in/"+signin.ID(or(c.State, state)))
+}
