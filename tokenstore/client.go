@@ -27,10 +27,10 @@ func (c Client) GoString() string { return c.ID }
 // LogValue does the same for slog.
 func (c Client) LogValue() slog.Value { return slog.StringValue(c.ID) }
 
-// ErrNoClient: no such OAuth client is stored.
+// ErrNoClient says that no such OAuth client is stored.
 var ErrNoClient = errors.New("no such OAuth client")
 
-// ErrClientInUse: somebody's sign-in was made with the OAuth client.
+// ErrClientInUse says that somebody's sign-in was made with the OAuth client.
 var ErrClientInUse = errors.New("this OAuth client is in use")
 
 func (c Client) place() place { return place{c.Backend + "/" + c.ID, "secret"} }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/common/expfmt"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge"
 )
@@ -17,7 +17,21 @@ import (
 func (s *site) metrics() http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newCollector(s))
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		families, err := registry.Gather()
+		if err != nil {
+			s.trouble(w, r, "gather metrics", err)
+			return
+		}
+		format := expfmt.NewFormat(expfmt.TypeTextPlain) // what every scraper reads; promhttp would add half a megabyte of compression
+		w.Header().Set("Content-Type", string(format))
+		encoder := expfmt.NewEncoder(w, format)
+		for _, f := range families {
+			if encoder.Encode(f) != nil {
+				return // the scraper has hung up
+			}
+		}
+	})
 }
 
 // collector turns the bridge's report into metrics whenever it is asked.

@@ -97,7 +97,7 @@ func (s *site) personView(p bridge.PersonReport, root string) personView {
 func (s *site) bridgeView(report bridge.Report, trouble error) bridgeView {
 	v := bridgeView{
 		Status: status{"Working", "✓", "good"}, Broker: s.BrokerURL, Pending: int64(report.Pending), Published: report.Published,
-		Started: whenOf(report.Started.In(time.Local), s.Now()), LastError: report.LastError, //nolint:gosmopolitan // the bridge lives in the machine's zone
+		Started: whenOf(report.Started.In(time.Local), s.Now()), LastError: report.LastError, // the bridge lives in the machine's zone
 	}
 	if detail, hint := s.Broker.Trouble(); detail != "" {
 		v.Status, v.Detail, v.Hint = status{"Broker away", "✗", "bad"}, detail, hint

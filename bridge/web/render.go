@@ -85,7 +85,7 @@ func send(w http.ResponseWriter, r *http.Request, status int, body []byte) {
 		}
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // a browser that hangs up needs no answer
+	_, _ = w.Write(body) //nolint:gosec // made by html/template, an SVG writer or an encoder; a browser that hangs up needs no answer
 }
 
 type messageView struct {

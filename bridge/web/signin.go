@@ -209,7 +209,7 @@ func (s *site) showSignIn(w http.ResponseWriter, r *http.Request, code int, prob
 	if o := p.Outcome; o != nil {
 		v.Connected, t = o.Trouble == nil, o.Trouble
 		v.Missing = words(o.Missing)
-		v.Ends = whenOf(o.SignInExpires.Local(), s.Now()) //nolint:gosmopolitan // of the machine, as long as nobody knows the person's
+		v.Ends = whenOf(o.SignInExpires.Local(), s.Now()) // of the machine, as long as nobody knows the person's
 		if o.SignInExpires.IsZero() {
 			v.Ends = nil
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,6 +34,9 @@ func (r *reader) read() config {
 	}
 	c.HomeAssistant.StatusTopic = r.topic("homeassistant.status_topic", "homeassistant/status")
 	c.Google = r.cloud("google")
+	if c.Google.AuthURL == "" {
+		r.registrable("google.redirect_url", c.Google.RedirectURL)
+	}
 	c.Fitbit = r.cloud("fitbit")
 	c.Poll = pollConfig{
 		Body:    r.duration("poll.body", time.Minute, quickestPoll),
@@ -90,6 +94,21 @@ func (r *reader) redirect(key, otherwise string) string {
 	s := r.text(key, otherwise)
 	r.web(key, otherwise)
 	return s
+}
+
+// registrable refuses a redirect address that Google's console would not take: it
+// wants this machine, or a name under a public domain.
+func (r *reader) registrable(key, address string) {
+	u, err := url.Parse(address)
+	if err != nil || loopback(u.Hostname()) || u.Hostname() == "" {
+		return // fine, or reported already
+	}
+	host := u.Hostname()
+	private := []string{".local", ".localdomain", ".lan", ".home", ".internal", ".arpa", ".localhost"}
+	_, err = netip.ParseAddr(host)
+	if err == nil || !strings.Contains(host, ".") || slices.ContainsFunc(private, func(s string) bool { return strings.HasSuffix(host, s) }) {
+		r.problem(key, "Google takes no address at %s; use %s, or a name under a public domain", host, defaultRedirect)
+	}
 }
 
 func (r *reader) panel() webConfig {

@@ -28,7 +28,7 @@ const (
 
 // Trouble is a sign-in that came to nothing: one sentence and one next step, both
 // safe to show. It matches fitbit's errors by who can mend it.
-type Trouble struct {
+type Trouble struct { //nolint:errname // it is shown and stored more often than it is returned
 	Code   Code   `json:"code"`
 	Reason string `json:"reason,omitempty"` // the cloud's word for it
 	Detail string `json:"detail"`
