@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,10 +16,13 @@ import (
 // metrics serves what Prometheus wants to know: how the bridge works, and never
 // what it measures.
 func (s *site) metrics() http.Handler {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newCollector(s))
+	registry := sync.OnceValue(func() *prometheus.Registry { // when first asked: most houses have no Prometheus
+		r := prometheus.NewRegistry()
+		r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newCollector(s))
+		return r
+	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		families, err := registry.Gather()
+		families, err := registry().Gather()
 		if err != nil {
 			s.trouble(w, r, "gather metrics", err)
 			return

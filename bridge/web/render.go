@@ -64,7 +64,7 @@ func (s *site) page(r *http.Request, title, nav string) page {
 // render writes a page. A browser that has it already is told so.
 func render[V any](s *site, w http.ResponseWriter, r *http.Request, status int, name string, view V) {
 	var b bytes.Buffer
-	if err := s.pages[name].Execute(&b, view); err != nil {
+	if err := s.pages()[name].Execute(&b, view); err != nil {
 		s.Log.Error("page could not be made", "page", name, "error", err)
 		http.Error(w, "This page could not be made; the log says why.", http.StatusInternalServerError)
 		return

@@ -21,6 +21,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge"
@@ -87,7 +88,7 @@ const maxForm = 64 << 10
 // site is what all handlers share.
 type site struct {
 	Options
-	pages    pages
+	pages    func() pages // parsed when first needed: most of the time nobody looks
 	redirect *url.URL // where browsers come back from the cloud
 	callback string   // its path, below the root
 }
@@ -105,7 +106,7 @@ func New(o Options) (http.Handler, error) {
 	if !ok {
 		return nil, fmt.Errorf("there is no cloud called %q", o.Desk.Default)
 	}
-	s := &site{Options: o, pages: parsePages()}
+	s := &site{Options: o, pages: sync.OnceValue(parsePages)}
 	var err error
 	if s.redirect, err = url.Parse(cloud.RedirectURL); err != nil {
 		return nil, errors.New("redirect_url: is no address")
