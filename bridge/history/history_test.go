@@ -112,6 +112,41 @@ func TestRecallReturnsTheNewestMonthOfHeartDays(t *testing.T) {
 	}
 }
 
+// Charts go further back than the bridge looks, and a table shows what became of a weigh-in.
+func TestTheWholePastCanBeRead(t *testing.T) {
+	t.Parallel()
+	s, path := newStore(t)
+	day := fitbit.Date{Year: 2026, Month: 11, Day: 20}
+	var days []fitbit.HeartDay
+	for i := range 400 {
+		days = append(days, fitbit.HeartDay{Date: day.AddDays(-i), RestingBPM: new(50 + i%9), HRVMillis: new(40.5)})
+	}
+	corrected := event("w1")
+	corrected.EventType, corrected.WeightKg = bridge.Correction, 77.9
+	record(t, s, "u1", bridge.Entry{Days: days, Events: []bridge.Event{event("w1")}})
+	record(t, s, "u1", bridge.Entry{Events: []bridge.Event{corrected}})
+	record(t, s, "u2", full())
+	if err := s.Settle(t.Context(), 1); err != nil { // published or not
+		t.Fatal(err)
+	}
+	for since, want := range map[fitbit.Date]int{{}: 400, day.AddDays(-29): 30, day.AddDays(1): 0} {
+		list, err := s.HeartDays(t.Context(), "u1", since)
+		if err != nil || len(list) != want || want > 0 && (list[want-1].Date != day || *list[want-1].RestingBPM != 50 || *list[0].HRVMillis != 40.5) {
+			t.Errorf("since %s: %d days (%v), want %d, oldest first", since, len(list), err, want)
+		}
+	}
+	events, err := s.Events(t.Context(), "u1")
+	if err != nil || len(events) != 2 || events[0].EventType != bridge.NewWeighIn || events[1].WeightKg != 77.9 {
+		t.Errorf("events %+v, %v", events, err)
+	}
+	if _, err := raw(t, path).Exec(`UPDATE event SET payload = '{'`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Events(t.Context(), "u1"); err == nil {
+		t.Error("a damaged event is no error")
+	}
+}
+
 func TestAnEntryIsAllOrNothing(t *testing.T) {
 	t.Parallel()
 	s, _ := newStore(t)

@@ -71,6 +71,9 @@ func TestWhyNot(t *testing.T) {
 			if !strings.Contains(err.Detail, tt.want) || !strings.Contains(err.Error(), err.Broker) {
 				t.Errorf("%v, want %q", err, tt.want)
 			}
+			if detail, hint := c.Trouble(); !strings.Contains(detail, tt.want) || hint != err.Hint {
+				t.Errorf("trouble is %q, %q", detail, hint)
+			}
 		})
 	}
 }

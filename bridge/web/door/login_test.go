@@ -184,3 +184,34 @@ func TestZeroValue(t *testing.T) {
 	want(t, "default login page", serve(page, httptest.NewRequest(http.MethodGet, "/", nil)), http.StatusUnauthorized)
 	want(t, "default refusal", serve(page, httptest.NewRequest(http.MethodPut, "/", nil)), http.StatusMethodNotAllowed)
 }
+
+// A program has no cookies: it sends the password with each request, to read.
+func TestProgramsSendThePasswordAlong(t *testing.T) {
+	h := build(t, door.Options{Password: secret})
+	basic := func(password string) map[string]string {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.SetBasicAuth("prometheus", password)
+		return map[string]string{"Authorization": r.Header.Get("Authorization")}
+	}
+	for range 20 { // however often
+		a := h.send(knock{path: "/metrics", header: basic(secret)})
+		want(t, "the right password", a, http.StatusOK)
+		if len(a.cookies) != 0 {
+			t.Errorf("a session was opened: %v", a.cookies)
+		}
+	}
+	a := h.send(knock{path: "/metrics", header: basic("wrong")})
+	want(t, "a wrong one", a, http.StatusUnauthorized)
+	if !strings.HasPrefix(a.header.Get("WWW-Authenticate"), "Basic ") {
+		t.Errorf("a program is not told how: %v", a.header)
+	}
+	before := h.reached
+	want(t, "something is to be changed", h.send(knock{path: "/remove", form: "sure=yes", header: basic(secret)}), http.StatusUnauthorized)
+	for range 10 {
+		a = h.send(knock{path: "/metrics", header: basic("wrong")})
+	}
+	want(t, "many wrong ones", a, http.StatusTooManyRequests)
+	if h.reached != before {
+		t.Errorf("%d requests came through", h.reached-before)
+	}
+}
