@@ -89,8 +89,8 @@ const maxForm = 64 << 10
 type site struct {
 	Options
 	pages    func() pages // parsed when first needed: most of the time nobody looks
-	redirect *url.URL // where browsers come back from the cloud
-	callback string   // its path, below the root
+	redirect *url.URL     // where browsers come back from the cloud
+	callback string       // its path, below the root
 }
 
 // New returns the pages behind their door. An error names the key of the

@@ -208,7 +208,8 @@ func TestPageElsewhereOrOff(t *testing.T) {
 	t.Setenv("FITBIT2MQTT_WEB_LISTEN", "off")
 	begin(t, "run", "--config", config)
 	o.until("it runs without a page", func() bool { return o.retained["fitbit2mqtt/bridge/state"] == "online" })
-	if _, err := v.client.Get(v.base); err == nil {
+	if res, err := v.client.Get(v.base); err == nil {
+		_ = res.Body.Close()
 		t.Error("there is a page though it is off")
 	}
 }
