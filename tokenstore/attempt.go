@@ -17,6 +17,9 @@ const (
 	// attemptLife is how long a person may take to consent: as long as the legacy
 	// cloud's authorization code lives.
 	attemptLife = 10 * time.Minute
+	// settleLife is how long whoever took an attempt has to say what became of it:
+	// longer than any cloud may take over a code.
+	settleLife = 2 * time.Minute
 	// outcomeLife is how long it is remembered what became of an attempt.
 	outcomeLife = time.Hour
 )
@@ -106,6 +109,8 @@ type Progress struct {
 	TakenAt time.Time
 	Outcome string // as it was settled; empty until then
 	Expired bool   // nobody took it in time
+	// Abandoned says that whoever took it is gone, and its code with them.
+	Abandoned bool
 }
 
 // Taken reports whether a code has come back for the attempt.
@@ -134,6 +139,7 @@ func (s *Store) findAttempt(ctx context.Context, q queryer, where, key string) (
 	}
 	p.TakenAt = fromMillis(taken)
 	p.Expired = !p.Taken() && s.now().Sub(fromMillis(begun)) > attemptLife
+	p.Abandoned = p.Taken() && p.Outcome == "" && s.now().Sub(p.TakenAt) > settleLife
 	if len(sealed) > 0 {
 		if a.Verifier, err = s.open(a.State, "verifier", sealed); err != nil {
 			return Progress{}, err

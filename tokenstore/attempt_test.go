@@ -91,6 +91,35 @@ func TestAnAttemptDoesNotPrintItsVerifier(t *testing.T) {
 	}
 }
 
+// Whoever waits learns it, too, when the process that had the code has died.
+func TestAnAttemptIsAbandoned(t *testing.T) {
+	now := time.Now().Truncate(time.Millisecond)
+	s := open(t, tokenstore.Options{Now: func() time.Time { return now }})
+	for _, state := range []string{"a", "b"} {
+		if err := s.BeginSignIn(t.Context(), attempt(state)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.TakeSignIn(t.Context(), state); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.SettleSignIn(t.Context(), attempt("b"), "done"); err != nil {
+		t.Fatal(err)
+	}
+	expect := func(want bool) {
+		t.Helper()
+		for state, want := range map[string]bool{"a": want, "b": false} {
+			if p, err := s.SignInProgress(t.Context(), attempt(state).ID()); err != nil || p.Abandoned != want || p.Expired {
+				t.Errorf("%s is %+v (%v), want abandoned: %t", state, p, err, want)
+			}
+		}
+	}
+	now = now.Add(tokenstore.SettleLife)
+	expect(false)
+	now = now.Add(time.Millisecond)
+	expect(true)
+}
+
 // A terminal and a page may wait for the same attempt; one finishes it, both learn how.
 func TestAnAttemptTellsWhatBecameOfIt(t *testing.T) {
 	path := storePath(t)

@@ -27,11 +27,13 @@ func (c Client) GoString() string { return c.ID }
 // LogValue does the same for slog.
 func (c Client) LogValue() slog.Value { return slog.StringValue(c.ID) }
 
-// ErrNoClient says that no such OAuth client is stored.
-var ErrNoClient = errors.New("no such OAuth client")
-
-// ErrClientInUse says that somebody's sign-in was made with the OAuth client.
-var ErrClientInUse = errors.New("this OAuth client is in use")
+// What can go wrong with OAuth clients. Match with [errors.Is].
+var (
+	// ErrNoClient: no such OAuth client is stored.
+	ErrNoClient = errors.New("no such OAuth client")
+	// ErrClientInUse: somebody's sign-in was made with the OAuth client.
+	ErrClientInUse = errors.New("this OAuth client is in use")
+)
 
 func (c Client) place() place { return place{c.Backend + "/" + c.ID, "secret"} }
 

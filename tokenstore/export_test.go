@@ -19,4 +19,5 @@ const (
 	RefreshLimit = refreshLimit
 	ClaimLife    = claimLife
 	AttemptLife  = attemptLife
+	SettleLife   = settleLife
 )
