@@ -242,9 +242,11 @@ func (a App) explain(ctx context.Context, err error, p phase) error {
 		return &fitbit.RateLimitError{Until: until}
 	case status == http.StatusGone:
 		e.Kind, e.Detail = fitbit.ErrRetired, "Google's sign-in server has been turned off"
+		e.Hint = "look for a newer version of fitbit2mqtt"
 		return e
 	case status >= 500: // whatever it says: nothing definite comes with these
 		e.Kind, e.Detail = fitbit.ErrUnavailable, "Google's sign-in server answers "+spelled(status)
+		e.Hint = "wait; the next attempt comes by itself"
 		return e
 	}
 	switch re.ErrorCode {
@@ -265,6 +267,7 @@ func (a App) explain(ctx context.Context, err error, p phase) error {
 		e.Hint = "register google.redirect_url, letter by letter, in the Google Cloud console, Clients"
 	default:
 		e.Detail = "Google's sign-in server answers " + spelled(re.Response.StatusCode)
+		e.Hint = "look for a newer version of fitbit2mqtt, or report this line"
 	}
 	return e
 }

@@ -141,6 +141,9 @@ func TestTokenRefusals(t *testing.T) {
 		if !errors.Is(err, c.kind) || !errors.Is(c.kind, fitbit.ErrReauthRequired) && errors.Is(err, fitbit.ErrReauthRequired) {
 			t.Errorf("%s: error is %v, want %v", c.name, err, c.kind)
 		}
+		if fitbit.Hint(err) == "" {
+			t.Errorf("%s: nobody knows what to do about %v", c.name, err)
+		}
 		if text := fmt.Sprintf("%v %+v %s", err, err, fitbit.Hint(err)); strings.Contains(text, refresh) || strings.Contains(text, secret) {
 			t.Errorf("%s: a secret is in %s", c.name, text)
 		}
