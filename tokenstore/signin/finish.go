@@ -19,34 +19,52 @@ func (d *Desk) Finish(ctx context.Context, c fitbit.Callback, state string) (Out
 	if c.State == "" {
 		c.State = state
 	}
-	if state != "" && c.State != state { // it stays good for whoever it belongs to
+	switch {
+	case c.State == "":
+		return Outcome{}, bareCode()
+	case state != "" && c.State != state: // it stays good for whoever it belongs to
 		return Outcome{}, notOurs()
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishLimit)
+	spending, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishLimit)
 	defer cancel()
-	a, err := d.Store.TakeSignIn(ctx, c.State)
+	a, err := d.Store.TakeSignIn(spending, c.State)
 	if errors.Is(err, tokenstore.ErrNoAttempt) {
-		return Outcome{}, notOurs()
+		return Outcome{}, d.refuse(spending, c.State)
 	}
 	if err != nil {
-		return Outcome{}, trouble(err, "")
+		t := trouble(err, "")
+		d.Log.Warn("sign-in cannot be finished", "error", t.Error(), "hint", t.Hint)
+		return Outcome{}, t
 	}
-	account, err := d.spend(ctx, a, c)
+	account, err := d.spend(spending, a, c)
 	outcome := Outcome{Account: a.Name}
 	if err != nil {
 		outcome.Trouble = trouble(err, a.Name)
-		d.failed(ctx, a, outcome.Trouble)
 	} else {
 		outcome.Missing, outcome.SignInExpires = d.Missing(account), account.SignInExpires
-		d.Log.Info("signed in", "account", a.Name, "not_granted", len(outcome.Missing), "ends", ends(outcome.SignInExpires))
 	}
-	if err := d.settle(ctx, a, outcome); err != nil {
-		d.Log.Warn("outcome of a sign-in not saved", "account", a.Name, "error", err)
-	}
+	d.conclude(ctx, a, outcome)
 	if outcome.Trouble != nil {
 		return outcome, outcome.Trouble
 	}
 	return outcome, nil
+}
+
+// refuse says why no sign-in waits for that state.
+func (d *Desk) refuse(ctx context.Context, state string) *Trouble {
+	named := tokenstore.Attempt{Attempt: fitbit.Attempt{State: state}}
+	p, err := d.Store.SignInProgress(ctx, named.ID())
+	switch {
+	case err != nil: // most likely there never was one
+		return unknown()
+	case p.Expired:
+		return tooLate(p.Attempt.Name)
+	}
+	var o Outcome
+	if p.Outcome == "" || json.Unmarshal([]byte(p.Outcome), &o) != nil {
+		return used(p.Attempt.Name, nil)
+	}
+	return used(p.Attempt.Name, &o)
 }
 
 func ends(t time.Time) string {
@@ -59,7 +77,7 @@ func ends(t time.Time) string {
 // spend turns the code into an account.
 func (d *Desk) spend(ctx context.Context, a tokenstore.Attempt, c fitbit.Callback) (tokenstore.Account, error) {
 	if c.Err != "" {
-		return tokenstore.Account{}, refused(c.Err)
+		return tokenstore.Account{}, refused(c.Err, a.RedirectURL)
 	}
 	app, err := d.app(ctx, a.Backend, a.Client)
 	if err != nil {
@@ -78,12 +96,29 @@ func (d *Desk) spend(ctx context.Context, a tokenstore.Attempt, c fitbit.Callbac
 	})
 }
 
-// failed tells the log, and whoever wonders why the account has no sign-in.
-func (d *Desk) failed(ctx context.Context, a tokenstore.Attempt, t *Trouble) {
-	d.Log.Warn("sign-in failed", "account", a.Name, "reason", string(t.Code), "error", t.Error(), "hint", t.Hint)
-	err := d.Store.NoteFailure(ctx, a.Name, &fitbit.CloudError{Kind: fitbit.ErrReauthRequired, Detail: "the last sign-in failed: " + t.Detail, Hint: t.Hint})
-	if err != nil {
-		d.Log.Warn("failed sign-in not noted", "account", a.Name, "error", err)
+// concludeLimit is how long it may take to write down an outcome. It does not count
+// against finishLimit: a cloud that has used that up is an outcome, too.
+const concludeLimit = 10 * time.Second
+
+// conclude tells the log, whoever waits for the outcome, and whoever wonders why the
+// account has no sign-in. Whoever called may be gone by now.
+func (d *Desk) conclude(ctx context.Context, a tokenstore.Attempt, o Outcome) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), concludeLimit)
+	defer cancel()
+	t := o.Trouble
+	if t == nil {
+		d.Log.Info("signed in", "account", a.Name, "not_granted", len(o.Missing), "ends", ends(o.SignInExpires))
+	} else {
+		d.Log.Warn("sign-in failed", "account", a.Name, "reason", string(t.Code), "error", t.Error(), "hint", t.Hint)
+	}
+	err := d.settle(ctx, a, o)
+	if t != nil {
+		err = errors.Join(err, d.Store.NoteFailure(ctx, a.Name, &fitbit.CloudError{
+			Kind: fitbit.ErrReauthRequired, Detail: "the last sign-in failed: " + t.Detail, Hint: t.Hint,
+		}))
+	}
+	if err != nil && (t == nil || t.Code != Storage) { // else the log has just said so
+		d.Log.Warn("outcome of a sign-in not saved", "account", a.Name, "error", err)
 	}
 }
 

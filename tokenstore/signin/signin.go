@@ -76,8 +76,8 @@ type Started struct {
 }
 
 // Begin starts a sign-in, which then waits for ten minutes. Errors: those of
-// [fitbit.CheckName], [ErrNoClient], [tokenstore.ErrNoClient] if the wanted one is
-// not known, the store's.
+// [fitbit.CheckName]; a [*Trouble] that is [ErrNoClient], or [tokenstore.ErrNoClient]
+// if the wanted one is not known; the store's.
 func (d *Desk) Begin(ctx context.Context, r Request) (Started, error) {
 	if err := fitbit.CheckName(r.Name); err != nil {
 		return Started{}, err
@@ -123,7 +123,14 @@ func (d *Desk) cloud(backend string) (Cloud, error) {
 // choose finds the OAuth client for a new attempt.
 func (d *Desk) choose(ctx context.Context, backend string, cloud Cloud, wanted, before string) (tokenstore.Client, error) {
 	if wanted != "" {
-		return d.client(ctx, backend, cloud, wanted)
+		c, err := d.client(ctx, backend, cloud, wanted)
+		if errors.Is(err, tokenstore.ErrNoClient) {
+			err = &Trouble{
+				Code: Setup, Detail: "there is no such OAuth client here: " + wanted, cause: err,
+				Hint: "choose one that is listed, or enter its id and secret first",
+			}
+		}
+		return c, err
 	}
 	if before != "" {
 		if c, err := d.client(ctx, backend, cloud, before); !errors.Is(err, tokenstore.ErrNoClient) {
@@ -138,7 +145,10 @@ func (d *Desk) choose(ctx context.Context, backend string, cloud Cloud, wanted, 
 		return tokenstore.Client{}, err
 	}
 	if len(ids) == 0 {
-		return tokenstore.Client{}, ErrNoClient
+		return tokenstore.Client{}, &Trouble{
+			Code: Setup, Detail: ErrNoClient.Error(), cause: ErrNoClient,
+			Hint: "create one in the cloud's console, then set " + backend + ".client_id and " + backend + ".client_secret, or enter both by hand",
+		}
 	}
 	return d.client(ctx, backend, cloud, ids[len(ids)-1])
 }
@@ -282,7 +292,7 @@ type Progress struct {
 }
 
 // Progress says how the sign-in of that ID is going. Errors: a [*Trouble] if it is
-// unknown or nobody came back in time; the store's.
+// unknown, or nothing can come of it any more; the store's.
 func (d *Desk) Progress(ctx context.Context, id string) (Progress, error) {
 	p, err := d.Store.SignInProgress(ctx, id)
 	switch {
@@ -298,12 +308,15 @@ func (d *Desk) Progress(ctx context.Context, id string) (Progress, error) {
 			return Progress{}, fmt.Errorf("stored outcome: %w", err)
 		}
 		return Progress{Started: Started{ID: id, Name: p.Attempt.Name}, Outcome: &o}, nil
-	case p.Taken() && time.Since(p.TakenAt) > 2*finishLimit: // whoever took it is gone
-		return Progress{Started: Started{Name: p.Attempt.Name}}, tooLate(p.Attempt.Name)
+	case p.Abandoned:
+		return Progress{Started: Started{Name: p.Attempt.Name}}, abandoned(p.Attempt.Name)
 	case p.Taken():
 		return Progress{Started: Started{ID: id, Name: p.Attempt.Name}}, nil
 	}
 	app, err := d.app(ctx, p.Attempt.Backend, p.Attempt.Client)
+	if errors.Is(err, fitbit.ErrSetup) {
+		err = trouble(err, p.Attempt.Name)
+	}
 	if err != nil {
 		return Progress{}, err
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
+	"github.com/fitbit2mqtt/fitbit2mqtt/internal/sqlite"
 	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore"
 )
 
@@ -15,7 +16,7 @@ type Code string
 // The ways that need more than their sentence, and what the rest comes down to.
 const (
 	Denied        Code = "denied"         // the person said no
-	Over          Code = "over"           // expired, used, or another sign-in's
+	Over          Code = "over"           // expired, used, unknown, or another sign-in's
 	OtherIdentity Code = "other_identity" // signed in as someone else than before
 	IdentityTaken Code = "identity_taken" // connected under another name
 	Reauth        Code = "reauth"         // the code is not good any more
@@ -28,11 +29,13 @@ const (
 
 // Trouble is a sign-in that came to nothing: one sentence and one next step, both
 // safe to show. It matches fitbit's errors by who can mend it.
-type Trouble struct { //nolint:errname // it is shown and stored more often than it is returned
+type Trouble struct { //nolint:errname // a thing that is shown and stored, and only then an error
 	Code   Code   `json:"code"`
 	Reason string `json:"reason,omitempty"` // the cloud's word for it
 	Detail string `json:"detail"`
 	Hint   string `json:"hint"`
+
+	cause error // what it is besides, if anything
 }
 
 // Error returns the sentence.
@@ -43,8 +46,15 @@ func (t *Trouble) Error() string {
 	return t.Detail
 }
 
-// Unwrap returns one of fitbit's errors.
-func (t *Trouble) Unwrap() error {
+// Unwrap makes one of fitbit's errors visible to errors.Is, and what it is besides.
+func (t *Trouble) Unwrap() []error {
+	if t.cause != nil {
+		return []error{t.kind(), t.cause}
+	}
+	return []error{t.kind()}
+}
+
+func (t *Trouble) kind() error {
 	switch t.Code {
 	case Setup:
 		return fitbit.ErrSetup
@@ -63,7 +73,7 @@ func (t *Trouble) Unwrap() error {
 
 // trouble explains whatever stopped the sign-in of that account.
 func trouble(err error, name string) *Trouble {
-	again := "start again: fitbit2mqtt connect " + name
+	again := again(name)
 	if t, ok := errors.AsType[*Trouble](err); ok {
 		return &Trouble{Code: t.Code, Reason: t.Reason, Detail: t.Detail, Hint: named(t.Hint, name)}
 	}
@@ -81,7 +91,7 @@ func trouble(err error, name string) *Trouble {
 			Hint: "sign out of the browser's current account first, or use the name that is connected",
 		}
 	case errors.Is(err, fitbit.ErrStorage):
-		return &Trouble{Code: Storage, Detail: err.Error(), Hint: "check the data folder and the disk, then " + again}
+		return &Trouble{Code: Storage, Detail: err.Error(), Hint: repair(err) + ", then " + again}
 	case limited:
 		return &Trouble{Code: Away, Detail: "the cloud asks for patience: " + err.Error(), Hint: "wait until then, and " + again}
 	case errors.Is(err, context.DeadlineExceeded):
@@ -89,7 +99,33 @@ func trouble(err error, name string) *Trouble {
 	case !isCloud:
 		return &Trouble{Code: Unexpected, Detail: err.Error(), Hint: again}
 	}
-	return &Trouble{Code: codeOf(err), Reason: ce.Reason, Detail: or(ce.Detail, ce.Kind.Error()), Hint: named(or(ce.Hint, again), name)}
+	t := &Trouble{Code: codeOf(err), Reason: ce.Reason, Detail: or(ce.Detail, ce.Kind.Error()), Hint: named(ce.Hint, name)}
+	switch {
+	case t.Code == Away: // a poll would come again by itself, as the error says; a sign-in does not
+		t.Hint = "check the internet connection, wait a moment, then " + again
+	case t.Hint != "":
+	case t.Code == Retired, t.Code == Unexpected: // once more would end the same way
+		t.Hint = "look for a newer version of fitbit2mqtt, or report this line"
+	default:
+		t.Hint = again
+	}
+	return t
+}
+
+// again is the next step of whoever has to begin anew.
+func again(name string) string {
+	if name == "" {
+		return "start again"
+	}
+	return "start again: fitbit2mqtt connect " + name
+}
+
+// repair is what the store says of its file.
+func repair(err error) string {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok && e.Hint != "" {
+		return strings.TrimSuffix(e.Hint, ".")
+	}
+	return "check the data folder and the disk"
 }
 
 func codeOf(err error) Code {
@@ -116,24 +152,59 @@ func or(s, otherwise string) string {
 	return otherwise
 }
 
-// notOurs refuses a callback whose sign-in is not the one at hand, or not any more.
+// notOurs refuses a callback whose sign-in is not the one at hand.
 func notOurs() *Trouble {
 	return &Trouble{
-		Code: Over, Detail: "this address belongs to another sign-in, or to one that is over",
+		Code: Over, Detail: "this address belongs to another sign-in than this one",
+		Hint: "open the address shown here, and use the one that the browser then ends up at",
+	}
+}
+
+// unknown refuses a callback of a sign-in that nobody remembers.
+func unknown() *Trouble {
+	return &Trouble{
+		Code: Over, Detail: "no sign-in that was begun here waits for this address",
 		Hint: "start again, and use the address that the browser ends up at this time",
 	}
 }
 
-func tooLate(name string) *Trouble {
-	hint := "start again and finish the sign-in within ten minutes"
-	if name != "" {
-		hint += ": fitbit2mqtt connect " + name
+// bareCode refuses a code that came without its sign-in.
+func bareCode() *Trouble {
+	return &Trouble{
+		Code: Over, Detail: "this code does not say which sign-in it belongs to",
+		Hint: "copy the whole address from the browser's address bar",
 	}
-	return &Trouble{Code: Over, Detail: "this sign-in is over: nobody signed in within ten minutes", Hint: hint}
 }
 
-// refused explains what the consent page sent back instead of a code.
-func refused(code string) *Trouble {
+// used refuses a callback that has come before; o is what became of it then, if that
+// is known.
+func used(name string, o *Outcome) *Trouble {
+	t := &Trouble{Code: Over, Detail: "this address was used before: the sign-in of " + name}
+	switch {
+	case o == nil:
+		t.Detail, t.Hint = t.Detail+" is being finished", "wait a moment; if nothing comes of it, "+again(name)
+	case o.Trouble != nil:
+		t.Detail, t.Hint = t.Detail+" has failed", again(name)
+	default:
+		t.Detail, t.Hint = t.Detail+" has succeeded", "nothing is left to do; to sign in once more, "+again(name)
+	}
+	return t
+}
+
+func tooLate(name string) *Trouble {
+	return &Trouble{
+		Code: Over, Detail: "this sign-in is over: nobody signed in within ten minutes",
+		Hint: "open the address at once and finish within ten minutes; " + again(name),
+	}
+}
+
+// abandoned is a sign-in whose process has died over it.
+func abandoned(name string) *Trouble {
+	return &Trouble{Code: Over, Detail: "this sign-in is over: the program was stopped in the middle of it", Hint: again(name)}
+}
+
+// refused explains what the consent page sent back, or showed, instead of a code.
+func refused(code, redirectURL string) *Trouble {
 	const again = "start again: fitbit2mqtt connect ACCOUNT"
 	if len(code) > 40 || strings.ContainsFunc(code, func(r rune) bool { return (r < 'a' || r > 'z') && r != '_' }) {
 		code = "error"
@@ -146,6 +217,16 @@ func refused(code string) *Trouble {
 		}
 	case "server_error", "temporarily_unavailable":
 		return &Trouble{Code: Away, Reason: code, Detail: "the cloud's sign-in page is out of order", Hint: "wait a moment, then " + again}
+	case "redirect_uri_mismatch":
+		return &Trouble{
+			Code: Setup, Reason: code, Detail: "the cloud's sign-in page does not know the address to come back to",
+			Hint: "register " + redirectURL + ", letter by letter, as a redirect address of the OAuth client, then " + again,
+		}
+	case "invalid_client", "deleted_client":
+		return &Trouble{
+			Code: Setup, Reason: code, Detail: "the cloud's sign-in page does not know the OAuth client",
+			Hint: "compare the client id with the cloud's console, then " + again,
+		}
 	case "admin_policy_enforced", "org_internal":
 		return &Trouble{
 			Code: Setup, Reason: code, Detail: "the organisation that this account belongs to does not let it use this app",
