@@ -153,6 +153,26 @@ func (p *person) expiresSoon() bool {
 	return p.account.SignedIn && !ends.IsZero() && ends.Sub(p.now()) <= expiryWarning
 }
 
+// untilWarning shortens a wait, so that the warning comes in time however rarely
+// there is something to fetch.
+func (p *person) untilWarning(wait time.Duration) time.Duration {
+	ends := p.account.SignInExpires
+	if left := ends.Add(-expiryWarning).Sub(p.now()); p.account.SignedIn && !ends.IsZero() && left > 0 {
+		return min(wait, left)
+	}
+	return wait
+}
+
+// warnOfTheEnd tells the log, once.
+func (p *person) warnOfTheEnd() {
+	if p.warned || !p.expiresSoon() {
+		return
+	}
+	p.log.Warn("sign-in ends soon", "at", p.account.SignInExpires, "hint",
+		"publish the app (Google Auth Platform, Audience), then sign in again: fitbit2mqtt connect "+p.account.Name)
+	p.warned = true
+}
+
 // lost says why an account has no sign-in, as well as that is known.
 func (a Account) lost(now time.Time) error {
 	e := &fitbit.CloudError{

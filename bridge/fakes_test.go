@@ -25,13 +25,17 @@ type cloud struct {
 	height  float64
 	refuse  func(ctx context.Context, m fitbit.Metric) error // nil: all is well
 
+	total int64 // requests ever
 	asked map[fitbit.Metric]int
 	spans []fitbit.Window // of the weight requests
 	first map[fitbit.Metric]fitbit.Date
 	last  map[fitbit.Metric]fitbit.Date
 }
 
-var _ fitbit.Source = (*cloud)(nil)
+var (
+	_ fitbit.Source  = (*cloud)(nil)
+	_ fitbit.Metered = (*cloud)(nil)
+)
 
 func newCloud() *cloud {
 	return &cloud{
@@ -76,6 +80,7 @@ func (c *cloud) count(metrics ...fitbit.Metric) (n int) {
 func ask[T any](ctx context.Context, c *cloud, m fitbit.Metric, answer func() (T, error)) (T, error) {
 	c.mu.Lock()
 	c.asked[m]++
+	c.total++
 	refuse := c.refuse
 	c.mu.Unlock()
 	var nothing T
@@ -90,6 +95,12 @@ func ask[T any](ctx context.Context, c *cloud, m fitbit.Metric, answer func() (T
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return answer()
+}
+
+func (c *cloud) Usage() fitbit.Usage {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return fitbit.Usage{Requests: c.total}
 }
 
 func (c *cloud) Identity(context.Context) (fitbit.Identity, error) { return fitbit.Identity{}, nil }

@@ -176,6 +176,7 @@ type connection struct {
 	LastSuccess *string  `json:"last_success"`
 	NextPoll    *string  `json:"next_poll"`
 	Missing     []string `json:"missing"`
+	EndsSoon    bool     `json:"sign_in_expires_soon"`
 }
 
 // heart is the part of the heart payload that tests look at.

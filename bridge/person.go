@@ -85,11 +85,6 @@ func (p *person) location() *time.Location {
 
 // reportTrouble logs a change of state, once.
 func (p *person) reportTrouble(ctx context.Context) {
-	if soon := p.expiresSoon(); soon && !p.warned {
-		p.log.Warn("sign-in ends soon", "at", p.account.SignInExpires, "hint",
-			"publish the app (Google Auth Platform, Audience), then sign in again: fitbit2mqtt connect "+p.account.Name)
-		p.warned = true
-	}
 	state, cause := p.troubles.worst()
 	if state == p.state() {
 		return

@@ -56,8 +56,9 @@ func (p *person) run(ctx context.Context) {
 		}
 		j := p.next()
 		if wait := j.due.Sub(p.now()); wait > 0 {
+			p.warnOfTheEnd()
 			p.show()
-			p.wait(ctx, wait)
+			p.wait(ctx, p.untilWarning(wait))
 			continue
 		}
 		err := j.run(ctx)
