@@ -71,10 +71,14 @@ func New(o Options) *Client {
 }
 
 // Usage counts requests against the documented budget of a minute: Google does not
-// say what is left of it.
+// say what is left of it, only when there is nothing.
 func (c *Client) Usage() fitbit.Usage {
 	ever, recent := c.rest.Sent()
-	return fitbit.Usage{Requests: ever, Limit: requestsPerMinute, Remaining: max(requestsPerMinute-recent, 0)}
+	u := fitbit.Usage{Requests: ever, Limit: requestsPerMinute, Remaining: max(requestsPerMinute-recent, 0)}
+	if c.rest.Limited() {
+		u.Remaining = 0
+	}
+	return u
 }
 
 // NewHTTPClient returns a client for apps and people to share: with timeouts, and

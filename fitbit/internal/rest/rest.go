@@ -176,6 +176,9 @@ func (c *Client) Sent() (ever int64, thisMinute int) {
 	return c.asked, thisMinute
 }
 
+// Limited reports whether the cloud has asked for patience that is not over yet.
+func (c *Client) Limited() bool { return c.allowed() != nil }
+
 // count notes that a request is about to be sent.
 func (c *Client) count() {
 	c.mu.Lock()

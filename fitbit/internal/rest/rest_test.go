@@ -270,3 +270,94 @@ func TestRateLimitIsRemembered(t *testing.T) {
 		t.Errorf("at its end: %d requests (%v), want a third", requests.Load(), err)
 	}
 }
+
+// TestSent: what went out is counted, repeated or unanswered, and nothing else.
+func TestSent(t *testing.T) {
+	now := noon()
+	var status, requests atomic.Int64 // a cut connection orders nothing
+	c, s := client(t, func(w http.ResponseWriter, r *http.Request) {
+		requests.Add(1)
+		s := int(status.Load())
+		if s == 0 {
+			panic(http.ErrAbortHandler)
+		}
+		say(s, "application/json", "{}")(w, r)
+	})
+	c.Now = func() time.Time { return now }
+	c.HTTP = rest.NewHTTPClient()
+	c.HTTP.Transport.(*http.Transport).DisableKeepAlives = true // else net/http repeats a GET by itself
+	expect := func(what string, ever int64, minute int) {
+		t.Helper()
+		if gotEver, gotMinute := c.Sent(); gotEver != ever || gotMinute != minute || requests.Load() != ever {
+			t.Errorf("%s: %d sent, %d of them this minute, %d arrived; want %d and %d", what, gotEver, gotMinute, requests.Load(), ever, minute)
+		}
+	}
+	get := func(ctx context.Context) { _ = c.Get(ctx, "/", "", &answer{}) }
+	expect("nothing", 0, 0)
+	status.Store(http.StatusOK)
+	get(t.Context())
+	expect("an answer", 1, 1)
+	status.Store(http.StatusUnauthorized)
+	get(t.Context())
+	expect("sent again with another token", 3, 3)
+	status.Store(0)
+	get(t.Context())
+	expect("no answer", 4, 4)
+
+	now = noon().Add(time.Minute - 1)
+	expect("the same minute", 4, 4)
+	now = noon().Add(time.Minute)
+	expect("the next minute", 4, 0)
+	status.Store(http.StatusOK)
+	get(t.Context())
+	expect("the next minute", 5, 1)
+	now = noon() // set back
+	expect("set back", 5, 0)
+	get(t.Context())
+	expect("set back", 6, 1)
+
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	get(ended)
+	expect("ended before its turn", 6, 1)
+	s.fails = fitbit.ErrReauthRequired
+	status.Store(http.StatusUnauthorized)
+	get(t.Context())
+	expect("no other token", 7, 2)
+	if c.Limited() {
+		t.Error("nobody has asked for patience")
+	}
+	c.Translate = func(rest.Failure) error { return &fitbit.RateLimitError{Until: noon().Add(time.Hour)} }
+	status.Store(http.StatusTooManyRequests)
+	get(t.Context())
+	get(t.Context())
+	expect("held back", 8, 3)
+	if !c.Limited() {
+		t.Error("the cloud has asked for patience")
+	}
+	if now = noon().Add(time.Hour); c.Limited() {
+		t.Error("the patience is over")
+	}
+}
+
+// TestSentWhileSending: it is asked for from elsewhere.
+func TestSentWhileSending(t *testing.T) {
+	c, _ := client(t, say(http.StatusOK, "application/json", "{}"))
+	var calls sync.WaitGroup
+	for range 4 {
+		calls.Go(func() {
+			for range 10 {
+				if err := c.Get(t.Context(), "/", "", &answer{}); err != nil {
+					t.Error(err)
+				}
+				if ever, minute := c.Sent(); ever < 1 || int64(minute) > ever {
+					t.Errorf("%d sent, %d of them this minute", ever, minute)
+				}
+			}
+		})
+	}
+	calls.Wait()
+	if ever, minute := c.Sent(); ever != 40 || minute != 40 {
+		t.Errorf("%d sent, %d of them this minute", ever, minute)
+	}
+}
