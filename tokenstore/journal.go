@@ -97,16 +97,18 @@ func (s *Store) save(ctx context.Context, uid string, r reply) (saved bool, err 
 	return saved, err
 }
 
-// markLost keeps everything and notes that the person has to sign in again.
-func (s *Store) markLost(ctx context.Context, r row) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
-		lost, err := one(tx.ExecContext(ctx, `UPDATE accounts SET signed_in = 0, claimed_by = '', claimed_at = 0
+// markLost keeps everything and notes that the person has to sign in again. It
+// reports false if the row has been replaced or removed.
+func (s *Store) markLost(ctx context.Context, r row) (lost bool, err error) {
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		lost, err = one(tx.ExecContext(ctx, `UPDATE accounts SET signed_in = 0, claimed_by = '', claimed_at = 0
 			WHERE uid = ? AND revision = ?`, r.uid, r.revision))
 		if err != nil || !lost {
 			return err
 		}
 		return changed(ctx, tx)
 	})
+	return lost, err
 }
 
 // one reports whether a statement has changed a row.

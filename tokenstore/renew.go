@@ -138,6 +138,9 @@ func (s *Store) renew(ctx context.Context, uid string, revision int64, refresh r
 	}
 	s.at("claimed")
 	grant, err := s.ask(ctx, r, refresh)
+	if errors.Is(err, errReplaced) {
+		return "", nil
+	}
 	if err != nil {
 		return "", err
 	}
@@ -170,6 +173,9 @@ func (s *Store) waitForClaim(ctx context.Context, uid string, revision int64) (r
 	}
 }
 
+// errReplaced says that a refused refresh token was not that of the account any more.
+var errReplaced = errors.New("there is another sign-in by now")
+
 // ask spends the refresh token, and writes down the outcome if there is no grant.
 func (s *Store) ask(ctx context.Context, r row, refresh refreshFunc) (fitbit.Grant, error) {
 	token, err := s.open(r.uid, "refresh_token", r.refresh)
@@ -190,10 +196,14 @@ func (s *Store) ask(ctx context.Context, r row, refresh refreshFunc) (fitbit.Gra
 		if !r.unansweredAt.IsZero() { // the journal: an answer that never arrived may have been the cause
 			logger = logger.With("unanswered_refresh_at", r.unansweredAt)
 		}
+		lost, markErr := s.markLost(ctx, r)
+		if markErr == nil && !lost { // signed in again, disconnected or removed meanwhile
+			return fitbit.Grant{}, errReplaced
+		}
 		logger.Warn("sign-in lost")
-		return fitbit.Grant{}, errors.Join(err, s.markLost(ctx, r))
+		return fitbit.Grant{}, errors.Join(err, markErr)
 	default:
-		s.log.Info("no answer to the token refresh, the same one will be sent again", "account", r.name, "error", err)
+		s.log.Info("token not renewed, the same refresh token will be sent again", "account", r.name, "error", err)
 		return fitbit.Grant{}, errors.Join(err, s.release(ctx, r.uid))
 	}
 }

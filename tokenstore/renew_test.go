@@ -3,6 +3,7 @@ package tokenstore_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -194,5 +195,58 @@ func TestARemovalDuringARenewalWins(t *testing.T) {
 	}}
 	if got := token(t, s.Tokens(a.UID, c.refresh)); got != grant(9).AccessToken {
 		t.Errorf("token is %q, want that of the new account", got)
+	}
+}
+
+// TestARefusalThatCameTooLate: what happens to a sign-in while its refresh token is
+// on the way to the cloud, which then refuses it.
+func TestARefusalThatCameTooLate(t *testing.T) {
+	for name, c := range map[string]struct {
+		meanwhile func(t *testing.T, s *tokenstore.Store) error
+		token     string
+		err       error
+	}{
+		"signed in again": {func(t *testing.T, s *tokenstore.Store) error {
+			t.Helper()
+			connect(t, s, tokenstore.SignIn{Name: "anna", Grant: grant(7)})
+			return nil
+		}, grant(7).AccessToken, nil},
+		"disconnected": {func(t *testing.T, s *tokenstore.Store) error {
+			t.Helper()
+			_, err := s.Disconnect(t.Context(), "anna")
+			return err
+		}, "", fitbit.ErrReauthRequired},
+		"removed": {func(t *testing.T, s *tokenstore.Store) error {
+			t.Helper()
+			_, err := s.Remove(t.Context(), "anna")
+			return err
+		}, "", tokenstore.ErrNotFound},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLogs(t)
+			s := open(t, tokenstore.Options{Log: logger(l)})
+			a := connect(t, s, tokenstore.SignIn{Name: "anna", Grant: expired()})
+			refused := cloud{
+				err: &fitbit.CloudError{Kind: fitbit.ErrReauthRequired, Reason: "invalid_grant"},
+				before: func(context.Context) {
+					if err := c.meanwhile(t, s); err != nil {
+						t.Error(err)
+					}
+				},
+			}
+			got, err := s.Tokens(a.UID, refused.refresh).Token(t.Context())
+			if got != c.token || c.err == nil && err != nil {
+				t.Errorf("token is %q (%v), want %q", got, err, c.token)
+			}
+			if c.err != nil {
+				wantErr(t, err, c.err)
+			}
+			if strings.Contains(l.String(), "sign-in lost") {
+				t.Errorf("nothing was lost:\n%s", l)
+			}
+			if requests, _ := refused.counts(); requests != 1 {
+				t.Errorf("%d requests", requests)
+			}
+		})
 	}
 }
