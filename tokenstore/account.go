@@ -95,7 +95,11 @@ func (s *Store) Rename(ctx context.Context, from, to string) error {
 		} else if !errors.Is(err, ErrNotFound) {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, "UPDATE accounts SET name = ? WHERE name = ?", to, from); err != nil {
+		// The step that is shown may be a command with the name in it.
+		const step = "fitbit2mqtt connect "
+		_, err := tx.ExecContext(ctx, "UPDATE accounts SET name = ?, lost_hint = replace(lost_hint, ?, ?) WHERE name = ?",
+			to, step+from, step+to, from)
+		if err != nil {
 			return fmt.Errorf("rename: %w", err)
 		}
 		return changed(ctx, tx)

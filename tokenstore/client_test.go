@@ -123,6 +123,15 @@ func TestDisconnectKeepsTheAccount(t *testing.T) {
 	if again, err := s.Disconnect(t.Context(), "anna"); err != nil || again.Grant.RefreshToken != "" {
 		t.Errorf("a second time there is a token: %v", err)
 	}
+	if err := s.Rename(t.Context(), "anna", "anne"); err != nil {
+		t.Fatal(err)
+	}
+	if a, err := s.Account(t.Context(), "anne"); err != nil || a.LostHint != "sign in to go on: fitbit2mqtt connect anne" {
+		t.Errorf("renamed: %+v (%v)", a, err)
+	}
+	if err := s.Rename(t.Context(), "anne", "anna"); err != nil {
+		t.Fatal(err)
+	}
 	if a = connect(t, s, tokenstore.SignIn{Name: "anna", Grant: grant(2)}); !a.SignedIn || a.LostDetail+a.LostHint != "" || a.UID != before.UID {
 		t.Errorf("signed in again: %+v", a)
 	}

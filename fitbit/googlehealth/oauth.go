@@ -258,7 +258,7 @@ func (a App) explain(ctx context.Context, err error, p phase) error {
 		}
 	case "invalid_client":
 		e.Kind, e.Detail = fitbit.ErrSetup, "Google does not accept the client id or secret"
-		e.Hint = "compare google.client_id and google.client_secret with the Google Cloud console, Clients"
+		e.Hint = "compare id and secret (google.client_id and google.client_secret, unless entered by hand) with the Google Cloud console, Clients"
 	case "unauthorized_client":
 		e.Kind, e.Detail = fitbit.ErrSetup, "this OAuth client may not sign in this way"
 		e.Hint = "create an OAuth client of type Web application in the Google Cloud console"

@@ -191,14 +191,16 @@ func (d *Desk) Remove(ctx context.Context, name string) (a tokenstore.Account, t
 }
 
 func (d *Desk) revoke(ctx context.Context, r tokenstore.Removed) bool {
-	if r.Grant.RefreshToken == "" {
-		return true
+	if r.Grant.RefreshToken == "" { // damaged, or gone before
+		return !r.Account.SignedIn
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeLimit)
 	defer cancel()
-	app, err := d.app(ctx, r.Account.Backend, r.Account.Client)
+	cloud, err := d.cloud(r.Account.Backend)
 	if err == nil {
-		err = app.Revoke(ctx, r.Grant.RefreshToken)
+		// The secret may be gone by now; a token is its own proof when it is given back.
+		c, _ := d.client(ctx, r.Account.Backend, cloud, r.Account.Client)
+		err = cloud.Authorizer(r.Account.Client, c.Secret).Revoke(ctx, r.Grant.RefreshToken)
 	}
 	if err != nil {
 		d.Log.Warn("the cloud could not be told that a sign-in is over", "account", r.Account.Name, "error", err)

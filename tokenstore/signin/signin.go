@@ -70,7 +70,7 @@ type Started struct {
 	ID  string // names it, see [Desk.Progress]
 	URL string // where the person consents
 	// State is what the callback must bring; nobody else may see it.
-	State string
+	State string `json:"-"`
 	Name  string
 	Move  bool // the name will be handed over
 }

@@ -384,6 +384,16 @@ func TestTakingLeave(t *testing.T) {
 	}
 }
 
+// TestTakingLeaveWithoutTheClient: a token is given back without a secret.
+func TestTakingLeaveWithoutTheClient(t *testing.T) {
+	l := newLab(t)
+	l.in(signin.Request{Name: "anna"}, fakecloud.Answer{Person: "anna"})
+	l.configure(func(c *signin.Cloud) { c.ClientID, c.ClientSecret = "", "" })
+	if told, err := l.desk.Disconnect(t.Context(), "anna"); err != nil || !told {
+		t.Errorf("told %t, %v", told, err)
+	}
+}
+
 // holder is the access token of a grant, taken from the store.
 type holder string
 
