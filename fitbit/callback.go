@@ -1,6 +1,7 @@
 package fitbit
 
 import (
+	"encoding/base64"
 	"errors"
 	"net/url"
 	"strings"
@@ -18,7 +19,8 @@ var ErrNoCallback = errors.New("no sign-in code in it")
 
 // ParseCallback reads the address a browser ended up at after the consent page:
 // the whole address, only its query, or the bare code, with whatever white space
-// and "#_=_" got into it on the way. What it returns is printable ASCII, as RFC
+// and "#_=_" got into it on the way. The address of the page on which Google keeps
+// the browser will do, too: it names the error, though no state. What it returns is printable ASCII, as RFC
 // 6749 (appendix A) has it. Error: [ErrNoCallback], which never quotes the text.
 func ParseCallback(text string) (Callback, error) {
 	text = strings.Join(strings.Fields(text), "")
@@ -40,6 +42,9 @@ func ParseCallback(text string) (Callback, error) {
 	if c.Err != "" {
 		c.Code = ""
 	}
+	if c.Code == "" && c.Err == "" {
+		c.Err = shownError(values.Get("authError"))
+	}
 	if c.Code == "" && c.Err == "" || !printable(c.Code+c.State+c.Err) {
 		return Callback{}, ErrNoCallback
 	}
@@ -53,6 +58,26 @@ func bareCode(s string) (Callback, error) {
 		return Callback{}, ErrNoCallback
 	}
 	return Callback{Code: code}, nil
+}
+
+// shownError reads the error code, such as "redirect_uri_mismatch", from the authError
+// of Google's error page: Base64 of a protocol buffer whose first field it is. That is
+// not documented, only seen, so whatever else it may be is no code.
+func shownError(authError string) string {
+	text := strings.NewReplacer("+", "-", " ", "-", "/", "_", "=", "").Replace(authError)
+	if len(text)%4 == 1 { // cut off within a byte
+		text = text[:len(text)-1]
+	}
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	const firstField, longest = 0x0a, 40
+	if err != nil || len(b) < 2 || b[0] != firstField || b[1] > longest || int(b[1]) > len(b)-2 {
+		return ""
+	}
+	code := string(b[2 : 2+b[1]])
+	if strings.ContainsFunc(code, func(r rune) bool { return (r < 'a' || r > 'z') && r != '_' }) {
+		return ""
+	}
+	return code
 }
 
 func printable(s string) bool {

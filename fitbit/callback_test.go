@@ -37,6 +37,12 @@ func TestParseCallback(t *testing.T) {
 		"error=access_denied&state=a-state":                                                    denied,
 		"http://localhost:8099/?error=access_denied&state=a-state&code=x#_=_":                  denied, // never both
 		"http://localhost:8099/?error=access_denied&error_description=No+thanks&state=a-state": denied,
+		// Google keeps the browser if it trusts the app too little to send it back.
+		"https://accounts.google.com/signin/oauth/error?authError=ChVyZWRpcmVjdF91cmlfbWlzbWF0Y2gSCFlvdSBjYW4n&client_id=x&flowName=GeneralOAuthFlow":       {Err: "redirect_uri_mismatch"},
+		"https://accounts.google.com/signin/oauth/error/v2?authError=ChVyZWRpcmVjdF91cmlfbWlzbWF0Y2ggkAMyAggB&client_id=x":                                  {Err: "redirect_uri_mismatch"},
+		"https://accounts.google.com/signin/oauth/error?authError=Cg5pbnZhbGlkX2NsaWVudBIfVGhlIE9BdXRoIGNsaWVudCB3YXMgbm90IGZvdW5kLiCRAw%3D%3D&client_id=x": {Err: "invalid_client"},
+		"https://accounts.google.com/signin/oauth/error?authError=Cg5kZWxldGVkX2NsaWVudBIdVGhl":                                                             {Err: "deleted_client"},
+		"accounts.google.com/signin/oauth/error?authError=Cg1hY2Nlc3NfZGVuaWVkE":                                                                            {Err: "access_denied"}, // cut off
 	} {
 		if got, err := fitbit.ParseCallback(text); err != nil || got != want {
 			t.Errorf("%q is %+v (%v), want %+v", text, got, err, want)
@@ -46,6 +52,8 @@ func TestParseCallback(t *testing.T) {
 		"", " ", "#_=_", "?", "=", "code=", "code", "short", "error=",
 		"http://localhost:8099/oauth/callback", "http://localhost:8099/oauth/callback?", "localhost:8099/oauth/callback", "http://localhost:8099/?state=a-state",
 		"http://localhost:8099/?codec=4/0Ab_cd-EF", "code=%zz", "code=a%00b&state=s", "code=4/0Ab_cd-EF&state=%0d%0aSet-Cookie:", "error=%3cscript%3e%ff",
+		"https://accounts.google.com/signin/oauth/error?authError=", "https://accounts.google.com/signin/oauth/error?authError=C", "authError=ChVyZWRpcmVjdF91cmlf",
+		"authError=Cg48c2NyaXB0PmFsZXJ0KDEp", "authError=CgA", "authError=////", "authError=%00", "authError=EhVyZWRpcmVjdF91cmlfbWlzbWF0Y2g",
 		"4/0Ab%00_cd-EF", "4/0Ab%zz_cd-EF", "Schlüsselwort", "code=4/0Ab;state=s",
 	} {
 		got, err := fitbit.ParseCallback(text)
@@ -58,7 +66,7 @@ func TestParseCallback(t *testing.T) {
 func FuzzParseCallback(f *testing.F) {
 	for _, seed := range []string{
 		"http://localhost:8099/oauth/callback?code=4%2F0Ab_cd-EF&state=a-state#_=_", "code=x&scope=https://a/b?c=d", "4/0Ab_cd-EF",
-		"error=access_denied", "?code=%00", "http://a?b?c=d", "\u2028code=\u00ad", "code=+&state=+",
+		"error=access_denied", "authError=Cg1hY2Nlc3NfZGVuaWVk", "?code=%00", "http://a?b?c=d", "\u2028code=\u00ad", "code=+&state=+",
 	} {
 		f.Add(seed)
 	}

@@ -2,6 +2,7 @@ package signin_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -94,11 +95,16 @@ func waysAtTheDesk() []wrong {
 			if !ok || page.Code != "redirect_uri_mismatch" {
 				l.Fatalf("the consent page says %v", err)
 			}
-			// The browser stays there. The attempt waits for another try, or for what the person reads off.
+			// The browser stays there. The attempt waits for another try, or for that page's address.
 			if p, err := l.desk.Progress(l.Context(), s.ID); err != nil || p.URL != s.URL {
 				l.Errorf("progress is %+v (%v)", p, err)
 			}
-			err = finish(l, fitbit.Callback{Err: page.Code}, s.State)
+			field := append([]byte{0x0a, byte(len(page.Code))}, page.Code...)
+			pasted, err := fitbit.ParseCallback("https://accounts.google.com/signin/oauth/error?authError=" + base64.URLEncoding.EncodeToString(field))
+			if err != nil {
+				l.Fatal(err)
+			}
+			err = finish(l, pasted, s.State)
 			if t, ok := errors.AsType[*signin.Trouble](err); !ok || !strings.Contains(t.Hint, elsewhere+",") {
 				l.Errorf("the hint does not say which address: %+v", t)
 			}
