@@ -82,6 +82,9 @@ type ConnectionState struct {
 // expiryWarning is how long before a sign-in ends by itself the house is told.
 const expiryWarning = 48 * time.Hour
 
+// publishHint is the way out of test mode.
+const publishHint = "publish the app (Google Auth Platform, Audience), then sign in again: fitbit2mqtt connect ACCOUNT"
+
 // storage stands among the metrics for the bridge's own files.
 const storage fitbit.Metric = "storage"
 
@@ -120,17 +123,20 @@ func (p *person) connection() ConnectionState {
 	c := ConnectionState{
 		State: state, Backend: p.account.Backend, Missing: p.troubles.missing(p.account.Missing), ExpiresSoon: p.expiresSoon(),
 	}
-	connect := "fitbit2mqtt connect " + p.account.Name
 	loc := p.location()
 	switch {
 	case cause != nil:
 		c.Detail, c.Hint = text(cause.Error()), text(p.hint(cause))
 	case c.ExpiresSoon:
-		c.Detail = new("the sign-in ends on " + p.account.SignInExpires.In(loc).Format("2 January at 15:04") + ": the cloud project is in test mode")
-		c.Hint = new("publish the app (Google Auth Platform, Audience), then sign in again: " + connect)
+		verb := "ends"
+		if !p.now().Before(p.account.SignInExpires) { // the cloud notices at the next renewal
+			verb = "has ended"
+		}
+		c.Detail = new("the sign-in " + verb + " on " + p.account.SignInExpires.In(loc).Format("2 January at 15:04") + ": the cloud project is in test mode")
+		c.Hint = new(p.advise(publishHint))
 	case len(c.Missing) > 0:
 		c.Detail = new("not granted at sign-in: " + words(c.Missing))
-		c.Hint = new("sign in again and leave every box ticked: " + connect)
+		c.Hint = new(p.advise("sign in again and leave every box ticked: fitbit2mqtt connect ACCOUNT"))
 	}
 	c.LastSuccess, c.SignInExpiresAt = stamp(in(p.profile.LastSuccess, loc)), stamp(in(p.account.SignInExpires, loc))
 	if !p.over() {
@@ -168,8 +174,7 @@ func (p *person) warnOfTheEnd() {
 	if p.warned || !p.expiresSoon() {
 		return
 	}
-	p.log.Warn("sign-in ends soon", "at", p.account.SignInExpires, "hint",
-		"publish the app (Google Auth Platform, Audience), then sign in again: fitbit2mqtt connect "+p.account.Name)
+	p.log.Warn("sign-in ends soon", "at", p.account.SignInExpires, "hint", p.advise(publishHint))
 	p.warned = true
 }
 
@@ -184,7 +189,7 @@ func (a Account) lost(now time.Time) error {
 		e.Detail, e.Hint = a.LostDetail, a.LostHint
 	case !a.SignInExpires.IsZero() && !now.Before(a.SignInExpires):
 		e.Detail = "the sign-in has ended as announced, because the cloud project is in test mode"
-		e.Hint = "publish the app (Google Auth Platform, Audience), then sign in again: fitbit2mqtt connect ACCOUNT"
+		e.Hint = publishHint
 	}
 	return e
 }

@@ -55,6 +55,24 @@ func TestTheMostUrgentTroubleIsShown(t *testing.T) {
 	}
 }
 
+// Whoever has no terminal is told where the page is, if that is known.
+func TestHintsNameThePage(t *testing.T) {
+	t.Parallel()
+	lost := &fitbit.CloudError{Kind: fitbit.ErrReauthRequired, Hint: "sign in again: fitbit2mqtt connect ACCOUNT"}
+	for page, want := range map[string]string{
+		"":                            "sign in again: fitbit2mqtt connect anna",
+		"https://home.example/fitbit": "sign in again at https://home.example/fitbit/people/anna, or with: fitbit2mqtt connect anna",
+	} {
+		p := &person{b: New(Options{PanelURL: page}), account: Account{Name: "anna"}}
+		if got := p.hint(lost); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+		if got := p.hint(&fitbit.CloudError{Kind: fitbit.ErrUnavailable, Hint: "wait"}); got != "wait" {
+			t.Errorf("%q", got)
+		}
+	}
+}
+
 func TestTopics(t *testing.T) {
 	t.Parallel()
 	to := topics{prefix: "my/house"}

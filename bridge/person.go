@@ -106,8 +106,17 @@ func (p *person) reportTrouble(ctx context.Context) {
 func (p *person) state() State { return *p.shown.Load() }
 
 // hint says what this person can do about an error; clouds do not know names.
-func (p *person) hint(err error) string {
-	return strings.ReplaceAll(fitbit.Hint(err), "ACCOUNT", p.account.Name)
+func (p *person) hint(err error) string { return p.advise(fitbit.Hint(err)) }
+
+// advise puts the account into a hint, and the page where one is known: not everybody
+// has a terminal.
+func (p *person) advise(hint string) string {
+	hint = strings.ReplaceAll(hint, "ACCOUNT", p.account.Name)
+	if p.b.o.PanelURL == "" {
+		return hint
+	}
+	command := ": fitbit2mqtt connect " + p.account.Name
+	return strings.Replace(hint, command, " at "+strings.TrimSuffix(p.b.o.PanelURL, "/")+"/people/"+p.account.Name+", or with"+command, 1)
 }
 
 // rememberSuccess stores when all was last well: a restart must not make stale

@@ -55,12 +55,17 @@ func detail(c bridge.ConnectionState) string {
 	return *c.Detail
 }
 
-// hint is what to do, without the command that the page has a button for.
+// hint is what to do, without the command and the address that the page has a button
+// for.
 func hint(text, name string) string {
-	for _, command := range []string{": fitbit2mqtt connect " + name + " --move", ": fitbit2mqtt connect " + name} {
-		text = strings.ReplaceAll(text, command, "")
+	command := ": fitbit2mqtt connect " + name
+	text = strings.ReplaceAll(text, command+" --move", "")
+	before, after, found := strings.Cut(text, ", or with"+command)
+	if at := strings.LastIndex(before, " at http"); found && at >= 0 {
+		text = before[:at] + after
 	}
-	return strings.TrimSpace(strings.TrimSuffix(text, ": fitbit2mqtt connect "))
+	text = strings.ReplaceAll(text, command, "")
+	return strings.TrimSpace(strings.TrimSuffix(text, strings.TrimSuffix(command, name)))
 }
 
 // signInLabel is what the button of a connection in trouble says; empty for none.

@@ -60,7 +60,7 @@ func (a *app) connect(ctx context.Context, h *house, name string, move bool) err
 	s, err := h.desk.Begin(ctx, signin.Request{Name: name, Move: move})
 	if errors.Is(err, signin.ErrNoClient) {
 		return &configError{problems: []string{defaultBackend + ".client_id and " + defaultBackend +
-			".client_secret: must be set to sign in; create them in the Google Cloud console (see README)"}}
+			".client_secret: must be set to sign in, or entered on the page; docs/google-cloud.md says how to get them"}}
 	}
 	if err != nil {
 		return err
