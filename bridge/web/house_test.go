@@ -1,0 +1,331 @@
+package web_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge"
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/history"
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/web"
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/fakecloud"
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/googlehealth"
+	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore"
+	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore/signin"
+)
+
+// patience bounds every wait; a test that needs it all has failed.
+const patience = 20 * time.Second
+
+// The OAuth clients that the cloud knows. The second one's project is in test mode,
+// the third is not registered for the page's redirect address.
+const (
+	clientID, clientSecret   = "first-client.apps.googleusercontent.com", "first-secret-that-must-never-show"
+	testingID, testingSecret = "testing-client.apps.googleusercontent.com", "testing-secret-that-must-never-show"
+	strayID, straySecret     = "stray-client.apps.googleusercontent.com", "stray-secret-that-must-never-show"
+)
+
+// plan says what differs from an ordinary house.
+type plan struct {
+	people    []string // with an account at the cloud; two if none are named
+	elsewhere bool     // browsers do not come back here by the redirect address
+	noClient  bool     // in the configuration
+	secret    string   // of the configured client, if it is to be wrong
+	password  string
+	proxies   []netip.Prefix
+	baseURL   string
+}
+
+// house is a page with everything behind it: the real rooms, and a cloud in a box.
+type house struct {
+	tb       testing.TB
+	clock    *fakecloud.Clock
+	cloud    *fakecloud.Cloud
+	desk     *signin.Desk
+	tokens   *tokenstore.Store
+	history  *history.Store
+	bridge   *bridge.Bridge
+	broker   *broker
+	pages    http.Handler
+	url      string // of the page, without a slash at its end
+	redirect string
+	log      *logbook
+	secrets  *secrets
+	folder   string
+}
+
+// morning is when tests begin: later than any real clock, so that nothing here is
+// over by the machine's time.
+func morning() time.Time { return time.Date(2031, time.March, 14, 7, 30, 0, 0, time.UTC) }
+
+func berlin(tb testing.TB) *time.Location {
+	tb.Helper()
+	loc, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return loc
+}
+
+func newHouse(tb testing.TB, p plan) *house {
+	tb.Helper()
+	h := &house{tb: tb, clock: fakecloud.NewClock(morning()), log: &logbook{}, secrets: &secrets{}, broker: &broker{}, folder: tb.TempDir()}
+	h.secrets.add(clientSecret, testingSecret, straySecret, p.secret, p.password)
+	server := httptest.NewUnstartedServer(nil)
+	h.url = "http://" + server.Listener.Addr().String()
+	h.redirect = h.url + "/oauth/callback"
+	if p.elsewhere {
+		h.redirect = "http://localhost:1/oauth/callback"
+	}
+	h.openCloud(p)
+	h.openRooms(p)
+	pages, err := web.New(web.Options{
+		Bridge: h.bridge, Accounts: h.tokens, History: h.history, Desk: h.desk, Broker: h.broker,
+		BrokerURL: "mqtt://broker.example:1883", Scopes: googlehealth.Scopes(), Version: "1.2.3",
+		Password: p.password, TrustedProxies: p.proxies, BaseURL: p.baseURL, Now: h.clock.Now, Log: h.logger(),
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	h.pages = pages
+	server.Config.Handler = pages
+	server.Config.ErrorLog = slog.NewLogLogger(h.logger().Handler(), slog.LevelDebug)
+	server.Start()
+	tb.Cleanup(server.Close)
+	return h
+}
+
+func (h *house) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// openCloud starts the cloud, and the desk where people sign in to it.
+func (h *house) openCloud(p plan) {
+	h.cloud = fakecloud.New(fakecloud.Options{Now: h.clock.Now, UserPerMinute: -1, Apps: []fakecloud.App{
+		{ClientID: clientID, ClientSecret: clientSecret, RedirectURLs: []string{h.redirect}},
+		{ClientID: testingID, ClientSecret: testingSecret, RedirectURLs: []string{h.redirect}, Testing: true},
+		{ClientID: strayID, ClientSecret: straySecret, RedirectURLs: []string{"https://elsewhere.example/"}},
+	}})
+	if p.people == nil {
+		p.people = []string{"anna", "ben"}
+	}
+	for _, name := range p.people {
+		person := h.cloud.AddPerson(fakecloud.PersonOptions{Name: name, HeightMetres: 1.7, Location: berlin(h.tb), HeartEvery: time.Hour})
+		h.secrets.add(person.User())
+	}
+	api := httptest.NewServer(h.cloud)
+	h.tb.Cleanup(api.Close)
+	client := googlehealth.NewHTTPClient()
+	client.Transport = h.secrets.listen(client.Transport)
+	configured := signin.Cloud{
+		ClientID: clientID, ClientSecret: clientSecret, RedirectURL: h.redirect, Missing: googlehealth.Missing,
+		Authorizer: func(id, secret string) fitbit.Authorizer {
+			return googlehealth.App{
+				ClientID: id, ClientSecret: secret, HTTP: client, Now: h.clock.Now,
+				AuthURL: api.URL + "/o/oauth2/v2/auth", TokenURL: api.URL + "/token", RevokeURL: api.URL + "/revoke",
+			}
+		},
+		Source: func(t fitbit.Tokens) fitbit.Source {
+			return googlehealth.New(googlehealth.Options{Endpoint: api.URL, Tokens: t, HTTP: client, Now: h.clock.Now})
+		},
+	}
+	if p.secret != "" {
+		configured.ClientSecret = p.secret
+	}
+	if p.noClient {
+		configured.ClientID, configured.ClientSecret = "", ""
+	}
+	h.desk = &signin.Desk{Clouds: map[string]signin.Cloud{"google": configured}, Default: "google", Log: h.logger()}
+}
+
+// openRooms opens the files and lets the bridge run.
+func (h *house) openRooms(p plan) {
+	tb := h.tb
+	var err error
+	h.tokens, err = tokenstore.Open(tb.Context(), tokenstore.Options{Path: filepath.Join(h.folder, "tokens.db"), Now: h.clock.Now, Log: h.logger()})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	h.history, err = history.Open(tb.Context(), history.Options{Path: filepath.Join(h.folder, "history.db"), Now: h.clock.Now, Log: h.logger()})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	h.desk.Store = h.tokens
+	h.bridge = bridge.New(bridge.Options{
+		People: people{h}, Memory: h.history, Version: "1.2.3", PanelURL: p.baseURL, Now: h.clock.Now, Log: h.logger(), SettlingTime: time.Nanosecond,
+	})
+	ctx, stop := context.WithCancel(context.WithoutCancel(tb.Context()))
+	done := make(chan error, 1)
+	go func() { done <- h.bridge.Run(ctx, h.broker) }()
+	h.bridge.Connected()
+	tb.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			tb.Errorf("bridge: %v", err)
+		}
+		_ = h.tokens.Close()
+		_ = h.history.Close() // some tests have closed it
+		h.secrets.check(tb, "log", h.log.String())
+	})
+}
+
+// people shows the token store to the bridge.
+type people struct{ *house }
+
+func (p people) Version(ctx context.Context) (int64, error) { return p.tokens.Version(ctx) }
+
+func (p people) Source(a bridge.Account) (fitbit.Source, error) {
+	return p.desk.Source(a.UID, a.Backend)
+}
+
+func (p people) Accounts(ctx context.Context) (list []bridge.Account, err error) {
+	stored, err := p.tokens.Accounts(ctx)
+	for _, s := range stored {
+		digest := sha256.Sum256([]byte(s.User))
+		list = append(list, bridge.Account{
+			Name: s.Name, UID: s.UID, Backend: s.Backend, Generation: s.Generation, Identity: hex.EncodeToString(digest[:8]),
+			SignedIn: s.SignedIn, SignInExpires: s.SignInExpires, Missing: p.desk.Missing(s),
+			LostDetail: s.LostDetail, LostHint: s.LostHint,
+		})
+	}
+	return list, err
+}
+
+// broker is the house's broker: it takes everything, unless it is away.
+type broker struct {
+	mu           sync.Mutex
+	detail, hint string // of its trouble
+	messages     []bridge.Message
+}
+
+func (b *broker) Publish(_ context.Context, m bridge.Message) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.detail != "" {
+		return bridge.ErrBrokerAway
+	}
+	b.messages = append(b.messages, m)
+	return nil
+}
+
+func (*broker) Retained(context.Context, ...string) ([]bridge.Message, error) { return nil, nil }
+
+func (b *broker) Trouble() (detail, hint string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.detail, b.hint
+}
+
+// leave takes the broker away.
+func (b *broker) leave(detail, hint string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.detail, b.hint = detail, hint
+}
+
+// logbook collects log lines.
+type logbook struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *logbook) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logbook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// until waits for what some other goroutine is about to do.
+func (h *house) until(what string, ok func() bool) {
+	h.tb.Helper()
+	look := time.NewTicker(2 * time.Millisecond)
+	defer look.Stop()
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	for !ok() {
+		select {
+		case <-look.C:
+		case <-late.C:
+			h.tb.Fatalf("%s: never happened; the log:\n%s", what, h.log)
+		}
+	}
+}
+
+// connect signs a person in at the desk, and waits for the first look.
+func (h *house) connect(names ...string) {
+	h.tb.Helper()
+	for _, name := range names {
+		h.signIn(signin.Request{Name: name}, fakecloud.Answer{Person: name})
+		h.looked(name)
+	}
+}
+
+// signIn does so without waiting.
+func (h *house) signIn(r signin.Request, a fakecloud.Answer) {
+	h.tb.Helper()
+	started, err := h.desk.Begin(h.tb.Context(), r)
+	if err != nil {
+		h.tb.Fatal(err)
+	}
+	c, err := fitbit.ParseCallback(h.consent(started.URL, a))
+	if err != nil {
+		h.tb.Fatal(err)
+	}
+	if _, err := h.desk.Finish(h.tb.Context(), c, ""); err != nil {
+		h.tb.Fatal(err)
+	}
+	h.bridge.Sync(h.tb.Context())
+}
+
+// consent answers the cloud's page, and returns the address that it leads back to.
+func (h *house) consent(address string, a fakecloud.Answer) string {
+	h.tb.Helper()
+	back, err := h.cloud.Consent(h.tb.Context(), address, a)
+	if err != nil {
+		h.tb.Fatal(err)
+	}
+	h.secrets.add(strings.TrimPrefix(back.Query().Get("code"), "4/")) // in addresses the slash may be encoded
+	return back.String()
+}
+
+// looked waits until all has been fetched once, or has failed.
+func (h *house) looked(name string) {
+	h.tb.Helper()
+	h.until("first look at "+name, func() bool {
+		p, ok := h.bridge.Person(name)
+		return ok && (p.Connection.LastSuccess != nil || p.Connection.State != bridge.StateOK)
+	})
+}
+
+// poll lets some time pass, asks the cloud anew, and waits for what comes of it.
+func (h *house) poll(name, what string, seen func(bridge.PersonReport) bool) {
+	h.tb.Helper()
+	h.clock.Advance(2 * time.Minute)
+	h.bridge.PollNow(name)
+	h.until(what, func() bool {
+		p, ok := h.bridge.Person(name)
+		return ok && seen(p)
+	})
+}
+
+// inState asks the cloud anew and waits for a state.
+func (h *house) inState(name string, s bridge.State) {
+	h.tb.Helper()
+	h.poll(name, string(s), func(p bridge.PersonReport) bool { return p.Connection.State == s })
+}
