@@ -78,7 +78,7 @@ func (s *site) personView(p bridge.PersonReport, root string) personView {
 		Next: whenStamped(c.NextPoll, now), Ends: whenStamped(c.SignInExpiresAt, now), Polled: c.LastSuccess != nil,
 	}
 	if c.Hint != nil {
-		v.Hint = hint(*c.Hint, v.Name)
+		v.Hint = hint(*c.Hint)
 	}
 	if p.Body.Recorded != nil {
 		source := ""

@@ -211,7 +211,7 @@ func (s *site) showSignIn(w http.ResponseWriter, r *http.Request, code int, prob
 		}
 	}
 	if t != nil {
-		v.Detail, v.Hint, v.OtherIdentity = t.Error(), hint(t.Hint, v.Name), t.Code == signin.OtherIdentity
+		v.Detail, v.Hint, v.OtherIdentity = t.Error(), hint(t.Hint), t.Code == signin.OtherIdentity
 		if t.Code == signin.Over && v.Name == "" {
 			code = http.StatusNotFound
 		}

@@ -135,10 +135,35 @@ func TestStates(t *testing.T) {
 			want:  []string{"✗ Sign-in required", "Disconnected here on purpose", "Sign in to go on."},
 			lacks: []string{"fitbit2mqtt connect"}, label: "Sign in again",
 		},
+		"disconnected, and renamed since": {
+			bring: func(h *house) {
+				h.connect("anne")
+				if _, err := h.desk.Disconnect(h.tb.Context(), "anne"); err != nil {
+					h.tb.Fatal(err)
+				}
+				if err := h.tokens.Rename(h.tb.Context(), "anne", "anna"); err != nil {
+					h.tb.Fatal(err)
+				}
+				h.bridge.Sync(h.tb.Context())
+			},
+			want:  []string{"✗ Sign-in required", "Sign in to go on."},
+			lacks: []string{"fitbit2mqtt connect"}, label: "Sign in again",
+		},
+		"disconnected, and then denied": {
+			bring: func(h *house) {
+				h.connect("anna")
+				if _, err := h.desk.Disconnect(h.tb.Context(), "anna"); err != nil {
+					h.tb.Fatal(err)
+				}
+				h.browser().begin("name", "anna").comeBack(fakecloud.Answer{Person: "anna", Deny: true})
+			},
+			want:  []string{"✗ Sign-in required", "The last sign-in failed: consent was denied.", "start again."},
+			lacks: []string{"fitbit2mqtt connect"}, label: "Sign in again",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, plan{})
+			h := newHouse(t, plan{people: []string{"anna", "anne"}})
 			c.bring(h)
 			b := h.browser()
 			for _, path := range []string{"/", "/people/anna"} {

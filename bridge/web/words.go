@@ -1,6 +1,7 @@
 package web
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -56,16 +57,9 @@ func detail(c bridge.ConnectionState) string {
 }
 
 // hint is what to do, without the command and the address that the page has a button
-// for.
-func hint(text, name string) string {
-	command := ": fitbit2mqtt connect " + name
-	text = strings.ReplaceAll(text, command+" --move", "")
-	before, after, found := strings.Cut(text, ", or with"+command)
-	if at := strings.LastIndex(before, " at http"); found && at >= 0 {
-		text = before[:at] + after
-	}
-	text = strings.ReplaceAll(text, command, "")
-	return strings.TrimSpace(strings.TrimSuffix(text, strings.TrimSuffix(command, name)))
+// for. The command may name somebody by the name they had when it was written down.
+func hint(text string) string {
+	return strings.TrimSpace(regexp.MustCompile(`( at https?://\S+, or with| with)?: fitbit2mqtt connect\b( [\w-]+)?( --move\b)?`).ReplaceAllString(text, ""))
 }
 
 // signInLabel is what the button of a connection in trouble says; empty for none.
