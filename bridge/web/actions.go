@@ -124,4 +124,6 @@ func untold(told bool) string {
 	return "?cloud=untold"
 }
 
+func cloudUntold(r *http.Request) bool { return r.URL.Query().Get("cloud") == "untold" }
+
 const untoldNotice = "The cloud could not be told. Remove the app at https://myaccount.google.com/connections, if nobody else here uses that account."

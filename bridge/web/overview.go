@@ -47,7 +47,7 @@ type bridgeView struct {
 func (s *site) overview(w http.ResponseWriter, r *http.Request) {
 	report, err := s.Bridge.Report(r.Context())
 	if err == nil && len(report.People) == 0 {
-		seeOther(w, r, "connect")
+		seeOther(w, r, "connect"+untold(!cloudUntold(r)))
 		return
 	}
 	v := overviewView{page: s.page(r, "Overview", "overview"), Bridge: s.bridgeView(report, err)}
@@ -57,7 +57,7 @@ func (s *site) overview(w http.ResponseWriter, r *http.Request) {
 			v.Notice = "The cloud is being asked for " + asked + "."
 		}
 	}
-	if r.URL.Query().Get("cloud") == "untold" {
+	if cloudUntold(r) {
 		v.Notice = untoldNotice
 	}
 	for _, p := range report.People {

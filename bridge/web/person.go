@@ -73,7 +73,7 @@ func (s *site) personPage(w http.ResponseWriter, r *http.Request, code int, prob
 		v.Notice, v.Failed = problem, true
 	case r.URL.Query().Get("asked") == "yes":
 		v.Notice = "The cloud is being asked."
-	case r.URL.Query().Get("cloud") == "untold":
+	case cloudUntold(r):
 		v.Notice = untoldNotice
 	case r.URL.Query().Get("renamed") == "yes":
 		v.Notice = "Renamed. Automations that name the old topics need the new ones; entities in Home Assistant stay."

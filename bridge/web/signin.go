@@ -45,6 +45,9 @@ func (s *site) showConnect(w http.ResponseWriter, r *http.Request, code int, v c
 		return
 	}
 	v.page = s.page(r, "Connect a person", "connect")
+	if cloudUntold(r) { // of the last person, who has just been removed
+		v.Notice = untoldNotice
+	}
 	v.First, v.Sealed, v.Scopes, v.RedirectURL = len(report.People) == 0, s.Sealed, s.Scopes, s.redirect.String()
 	for i, c := range clients {
 		view := clientView{ID: c.ID, Words: "project " + short(c.ID), Chosen: !v.NewClient && i == 0}
