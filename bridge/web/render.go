@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"path"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -61,7 +62,7 @@ func (s *site) page(r *http.Request, title, nav string) page {
 	}
 }
 
-// render writes a page. A browser that has it already is told so.
+// render writes a page.
 func render[V any](s *site, w http.ResponseWriter, r *http.Request, status int, name string, view V) {
 	var b bytes.Buffer
 	if err := s.pages()[name].Execute(&b, view); err != nil {
@@ -73,17 +74,16 @@ func render[V any](s *site, w http.ResponseWriter, r *http.Request, status int, 
 	send(w, r, status, b.Bytes())
 }
 
-// send writes an answer with an ETag, or 304 if the browser has it.
+// send writes an answer; a browser that has it already is told so. The length is said
+// even to those who ask for the head alone.
 func send(w http.ResponseWriter, r *http.Request, status int, body []byte) {
 	if status == http.StatusOK {
 		sum := sha256.Sum256(body)
-		tag := `"` + hex.EncodeToString(sum[:12]) + `"`
-		w.Header().Set("ETag", tag)
-		if r.Header.Get("If-None-Match") == tag {
-			w.WriteHeader(http.StatusNotModified)
-			return
-		}
+		w.Header().Set("ETag", `"`+hex.EncodeToString(sum[:12])+`"`)
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body)) // knows lists of tags, and weak ones from proxies
+		return
 	}
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = w.Write(body) //nolint:gosec // made by html/template, an SVG writer or an encoder; a browser that hangs up needs no answer
 }
