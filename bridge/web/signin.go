@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"strings"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
@@ -153,20 +152,17 @@ func (s *site) signInAgain(w http.ResponseWriter, r *http.Request) {
 // catchable reports whether a browser that is here now gets here again by the
 // redirect address.
 func (s *site) catchable(r *http.Request) bool {
-	if base, err := url.Parse(s.BaseURL); err == nil && base.Host != "" && base.Host == s.redirect.Host {
+	if _, ok := s.belowBase(s.redirect); ok {
 		return true
 	}
-	if r.TLS != nil || r.Header.Get("X-Ingress-Path") != "" {
+	if r.TLS != nil || s.redirect.Scheme != "http" || r.Header.Get("X-Ingress-Path") != "" {
 		return false
 	}
 	host, port, err := net.SplitHostPort(r.Host)
 	if err != nil {
 		host, port = r.Host, "80"
 	}
-	wanted := s.redirect.Port()
-	if wanted == "" {
-		wanted = map[string]string{"http": "80", "https": "443"}[s.redirect.Scheme]
-	}
+	wanted := or(s.redirect.Port(), "80")
 	same := host == s.redirect.Hostname() || loopback(host) && loopback(s.redirect.Hostname())
 	return same && port == wanted
 }

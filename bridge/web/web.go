@@ -129,13 +129,23 @@ func origin(u *url.URL) string { return u.Scheme + "://" + u.Host }
 // path of its own that goes before it.
 func (s *site) belowRoot(u *url.URL) string {
 	path := u.Path
-	if base, err := url.Parse(s.BaseURL); err == nil && base.Host == u.Host {
-		path = strings.TrimPrefix(path, strings.TrimSuffix(base.Path, "/"))
+	if rest, ok := s.belowBase(u); ok {
+		path = rest
 	}
 	if path == "" {
 		return "/"
 	}
 	return path
+}
+
+// belowBase reports whether an address lies below the base URL, and where there.
+func (s *site) belowBase(u *url.URL) (rest string, ok bool) {
+	base, err := url.Parse(s.BaseURL)
+	if err != nil || base.Host == "" || !strings.EqualFold(base.Host, u.Host) {
+		return "", false
+	}
+	rest, ok = strings.CutPrefix(u.Path, strings.TrimSuffix(base.Path, "/"))
+	return rest, ok && (rest == "" || rest[0] == '/')
 }
 
 func (s *site) routes() http.Handler {
@@ -158,6 +168,7 @@ func (s *site) routes() http.Handler {
 	mux.HandleFunc("GET /healthz", s.health)
 	mux.Handle("GET /metrics", s.metrics())
 	mux.Handle("GET /assets/", assets())
+	mux.HandleFunc("GET /assets", s.nothing) // or the mux leads on to an absolute path
 	mux.Handle("GET /favicon.ico", assets())
 	mux.HandleFunc("/", s.nothing)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

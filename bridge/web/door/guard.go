@@ -30,6 +30,9 @@ const (
 func (d *Door) Guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v := d.look(r)
+		if !v.ingress {
+			r.Header.Del("X-Ingress-Path") // the pages believe it
+		}
 		clean := cleanPath(r.URL)
 		r, bare := strip(r, v.prefix)
 		d.setHeaders(w.Header(), r)
