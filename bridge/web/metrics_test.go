@@ -83,8 +83,12 @@ func TestMetrics(t *testing.T) {
 		labels []string
 		want   float64
 	}{
-		{"build_info", []string{"version", "1.2.3"}, 1}, {"broker_connected", nil, 1}, {"pending_messages", nil, 0},
-		{"accounts", []string{"state", "ok"}, 1}, {"accounts", []string{"state", "signin_required"}, 0}, {"accounts", []string{"state", "error"}, 0},
+		{"build_info", []string{"version", "1.2.3"}, 1},
+		{"broker_connected", nil, 1},
+		{"pending_messages", nil, 0},
+		{"accounts", []string{"state", "ok"}, 1},
+		{"accounts", []string{"state", "signin_required"}, 0},
+		{"accounts", []string{"state", "error"}, 0},
 		{"last_success_age_seconds", []string{"account", "anna"}, 0},
 		{"cloud_budget_limit", []string{"account", "anna", "backend", "google"}, 300},
 	} {
