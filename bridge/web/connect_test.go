@@ -144,6 +144,7 @@ func TestWhatTheFormRefuses(t *testing.T) {
 		{[]string{"name", "anna", "client", "new", "id", "two words", "secret", "long-enough-to-be-one"}, client},
 		{[]string{"name", "anna", "client", "new", "id", `"><script>alert(1)</script>`, "secret", ""}, client},
 		{[]string{"name", "anna", "client", "new", "id", strings.Repeat("x", 201), "secret", "long-enough-to-be-one"}, client},
+		{[]string{"name", "anna", "client", "new", "id", clientID, "secret", "long-enough-to-be-one"}, "This project is in the configuration already: choose it above, and correct its secret there, if that is what is wrong."},
 		{[]string{"name", "anna", "client", "nobody-knows-me"}, "This project is not known; enter its client ID and secret."},
 	} {
 		b.post("/connect", c.fields...).wants(http.StatusBadRequest, c.want).lacks("<script>alert", "long-enough-to-be-one")

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
@@ -87,6 +88,15 @@ func (s *site) connect(w http.ResponseWriter, r *http.Request) {
 		secret := strings.TrimSpace(r.PostForm.Get("secret"))
 		if v.ClientID == "" || secret == "" || !plain(v.ClientID) || !plain(secret) {
 			refuse("enter the client ID and the client secret of your Google Cloud project, as its console shows them")
+			return
+		}
+		known, err := s.Desk.Clients(r.Context())
+		if err != nil {
+			s.trouble(w, r, "list clients", err)
+			return
+		}
+		if slices.Contains(known, signin.KnownClient{ID: v.ClientID, Configured: true}) { // whose secret would win
+			refuse("this project is in the configuration already: choose it above, and correct its secret there, if that is what is wrong")
 			return
 		}
 		if err := s.Desk.SaveClient(r.Context(), v.ClientID, secret); err != nil {
