@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge"
@@ -92,8 +93,7 @@ func (s *site) csv(w http.ResponseWriter, r *http.Request) {
 
 // harmless keeps a spreadsheet from taking a device's name for a formula.
 func harmless(s string) string {
-	switch s[0] {
-	case '=', '+', '-', '@', '\t', '\r':
+	if s != "" && strings.ContainsRune("=+-@\t\r\n", rune(s[0])) {
 		return "'" + s
 	}
 	return s

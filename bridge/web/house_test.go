@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/crypto/bcrypt"
+
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge"
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/history"
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/web"
@@ -92,7 +94,7 @@ func newHouse(tb testing.TB, p plan) *house {
 	pages, err := web.New(web.Options{
 		Bridge: h.bridge, Accounts: h.tokens, History: h.history, Desk: h.desk, Broker: h.broker,
 		BrokerURL: "mqtt://broker.example:1883", Scopes: googlehealth.Scopes(), Version: "1.2.3",
-		Password: p.password, TrustedProxies: p.proxies, BaseURL: p.baseURL, Now: h.clock.Now, Log: h.logger(),
+		Password: hashed(tb, p.password), TrustedProxies: p.proxies, BaseURL: p.baseURL, Now: h.clock.Now, Log: h.logger(),
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -103,6 +105,19 @@ func newHouse(tb testing.TB, p plan) *house {
 	server.Start()
 	tb.Cleanup(server.Close)
 	return h
+}
+
+// hashed is the cheapest hash of a password: tests try many.
+func hashed(tb testing.TB, password string) string {
+	tb.Helper()
+	if password == "" {
+		return ""
+	}
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return string(hash)
 }
 
 func (h *house) logger() *slog.Logger {
