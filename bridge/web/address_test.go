@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge"
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/fakecloud"
 	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore/signin"
 )
@@ -66,7 +67,7 @@ func TestUnderAPath(t *testing.T) {
 			h := newHouse(t, plan{baseURL: c.base, proxies: trusted})
 			h.connect("anna")
 			h.cloud.Person("anna").Revoke()
-			h.inState("anna", "signin_required")
+			h.inState(bridge.StateSignInRequired)
 			started, err := h.desk.Begin(t.Context(), signin.Request{Name: "anna"})
 			if err != nil {
 				t.Fatal(err)

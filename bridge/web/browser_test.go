@@ -154,7 +154,7 @@ func (b *browser) get(path string) answer {
 	return b.do(b.request(http.MethodGet, path, ""))
 }
 
-// post sends a form of name, value, name, value …
+// post sends a form of pairs of a name and a value.
 func (b *browser) post(path string, fields ...string) answer {
 	b.tb.Helper()
 	form := make(url.Values)

@@ -44,15 +44,15 @@ func measured(t *testing.T) *house {
 	t.Helper()
 	h := newHouse(t, plan{})
 	anna := h.cloud.Person("anna")
-	at := func(day, hour int) time.Time { return time.Date(2031, time.March, day, hour, 15, 0, 0, berlin(t)) }
-	anna.AddWeight(fakecloud.Point{At: at(2, 7), Value: 71.345, ID: "1001", Recorded: "ACTIVELY_MEASURED", Device: `=HYPERLINK("https://evil.example/","x")`, FormFactor: "SCALE"})
-	anna.AddWeight(fakecloud.Point{At: at(3, 7), Value: 71, ID: "1002"})
+	at := func(day int) time.Time { return time.Date(2031, time.March, day, 7, 15, 0, 0, berlin(t)) }
+	anna.AddWeight(fakecloud.Point{At: at(2), Value: 71.345, ID: "1001", Recorded: "ACTIVELY_MEASURED", Device: `=HYPERLINK("https://evil.example/","x")`, FormFactor: "SCALE"})
+	anna.AddWeight(fakecloud.Point{At: at(3), Value: 71, ID: "1002"})
 	for i, device := range []string{"+1", "-1", "@SUM(A1)", `Say "hi", scale`, "<script>alert(1)</script>", "Waage Größe\tXL"} {
-		anna.AddWeight(fakecloud.Point{At: at(4+i, 7), Value: 71.2, ID: "200" + string(rune('0'+i)), Recorded: "ACTIVELY_MEASURED", Device: device, FormFactor: "SCALE"})
+		anna.AddWeight(fakecloud.Point{At: at(4 + i), Value: 71.2, ID: "200" + string(rune('0'+i)), Recorded: "ACTIVELY_MEASURED", Device: device, FormFactor: "SCALE"})
 	}
-	anna.AddWeight(fakecloud.Point{At: at(11, 7), Value: 70.9, ID: "3001", Recorded: "DERIVED", Platform: "HEALTH_CONNECT"})
-	anna.AddWeight(fakecloud.Point{At: at(12, 7), Value: 70.8, ID: "4001", Recorded: "ACTIVELY_MEASURED", Platform: "FITBIT", Device: "Aria Air", FormFactor: "SCALE"})
-	anna.AddBodyFat(fakecloud.Point{At: at(12, 7), Value: 29.86, ID: "5001", Recorded: "ACTIVELY_MEASURED", Platform: "FITBIT", Device: "Aria Air", FormFactor: "SCALE"})
+	anna.AddWeight(fakecloud.Point{At: at(11), Value: 70.9, ID: "3001", Recorded: "DERIVED", Platform: "HEALTH_CONNECT"})
+	anna.AddWeight(fakecloud.Point{At: at(12), Value: 70.8, ID: "4001", Recorded: "ACTIVELY_MEASURED", Platform: "FITBIT", Device: "Aria Air", FormFactor: "SCALE"})
+	anna.AddBodyFat(fakecloud.Point{At: at(12), Value: 29.86, ID: "5001", Recorded: "ACTIVELY_MEASURED", Platform: "FITBIT", Device: "Aria Air", FormFactor: "SCALE"})
 	h.connect("anna", "ben")
 	return h
 }

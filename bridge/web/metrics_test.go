@@ -30,7 +30,7 @@ func (b *browser) scrape() scraped {
 	return families
 }
 
-// value is that of the metric with these labels: name, value, name, value …
+// value is that of the metric with these labels, pairs of a name and a value.
 func (s scraped) value(tb testing.TB, name string, labels ...string) float64 {
 	tb.Helper()
 	family := s["fitbit2mqtt_"+name]
@@ -135,7 +135,7 @@ func TestMetricsFollow(t *testing.T) {
 	b.get("/").wants(http.StatusOK, "Messages waiting 1")
 
 	h.cloud.Fail(fakecloud.Fault{Kind: fakecloud.ServerError, Path: "/v4/"})
-	h.inState("anna", bridge.StateUnavailable)
+	h.inState(bridge.StateUnavailable)
 	s = b.scrape()
 	if s.value(t, "poll_errors_total", "kind", "cloud_unavailable") < 1 || s.value(t, "accounts", "state", "cloud_unavailable") != 1 || s.value(t, "accounts", "state", "ok") != 0 {
 		t.Error("trouble does not show")

@@ -19,7 +19,7 @@ func TestStates(t *testing.T) {
 		return func(h *house) {
 			h.connect("anna")
 			h.cloud.Fail(f)
-			h.inState("anna", s)
+			h.inState(s)
 		}
 	}
 	for name, c := range map[string]struct {
@@ -43,7 +43,7 @@ func TestStates(t *testing.T) {
 			bring: func(h *house) {
 				h.connect("anna")
 				h.cloud.Person("anna").Revoke()
-				h.inState("anna", bridge.StateSignInRequired)
+				h.inState(bridge.StateSignInRequired)
 			},
 			want:  []string{"✗ Sign-in required", "The sign-in has expired or was revoked", "Sign in again."},
 			lacks: []string{"fitbit2mqtt connect"}, label: "Sign in again",
@@ -60,7 +60,7 @@ func TestStates(t *testing.T) {
 			bring: func(h *house) {
 				h.connect("anna")
 				h.cloud.Person("anna").SetState(fakecloud.NotLinked)
-				h.inState("anna", bridge.StateSetupRequired)
+				h.inState(bridge.StateSetupRequired)
 			},
 			want: []string{"✗ Set-up required", "This Google account is not linked to Google Health", "Sign in to the Google Health app with this Google account"},
 		},
@@ -68,7 +68,7 @@ func TestStates(t *testing.T) {
 			bring: func(h *house) {
 				h.connect("anna")
 				h.cloud.Person("anna").SetState(fakecloud.NoProfile)
-				h.inState("anna", bridge.StateSetupRequired)
+				h.inState(bridge.StateSetupRequired)
 			},
 			want: []string{"✗ Set-up required", "This Google account has no Google Health profile yet", "finish its set-up"},
 		},
@@ -118,7 +118,7 @@ func TestStates(t *testing.T) {
 			bring: func(h *house) {
 				h.testMode("anna")
 				h.clock.Advance(8 * 24 * time.Hour)
-				h.inState("anna", bridge.StateSignInRequired)
+				h.inState(bridge.StateSignInRequired)
 				h.until("sign-in given up", func() bool { p, _ := h.bridge.Person("anna"); return !p.Account.SignedIn })
 			},
 			want:  []string{"✗ Sign-in required", "The sign-in has ended as announced, because the cloud project is in test mode", "Publish the app"},
@@ -219,7 +219,7 @@ func TestTheLinkFromTheError(t *testing.T) {
 	h := newHouse(t, plan{})
 	h.connect("anna")
 	h.cloud.Fail(fakecloud.Fault{Kind: fakecloud.Forbidden, Path: "/v4/", Reason: "SERVICE_DISABLED"})
-	h.inState("anna", bridge.StateSetupRequired)
+	h.inState(bridge.StateSetupRequired)
 	for _, path := range []string{"/", "/people/anna"} {
 		h.browser().get(path).holds(`<a href="https://console.cloud.google.com/apis/library/health.googleapis.com" rel="noreferrer">https://console.cloud.google.com/apis/library/health.googleapis.com</a>.`)
 	}
@@ -242,7 +242,7 @@ func TestStorageTrouble(t *testing.T) {
 	b.get("/connect").wants(http.StatusOK, "Connect a person").lacks("Welcome")
 	b.begin("name", "ben").comeBack(fakecloud.Answer{Person: "ben"}).wants(http.StatusOK, "Ben is connected")
 	h.cloud.Person("anna").WeighIn(h.clock.Now(), 70, 0)
-	h.inState("anna", bridge.StateStorageError)
+	h.inState(bridge.StateStorageError)
 	b.get("/").wants(http.StatusOK, "Anna ✗ Storage trouble")
 }
 
