@@ -26,6 +26,7 @@ func TestCatchable(t *testing.T) {
 		{redirect: "http://localhost:8080/cb", host: "", callback: "/cb"},
 		{redirect: "https://localhost:8080/cb", host: "localhost:8080", callback: "/cb"}, // we speak no TLS
 		{redirect: "http://localhost:8080/cb", host: "localhost:8080", header: "X-Ingress-Path", callback: "/cb"},
+		{redirect: "http://localhost:8080/cb", host: "localhost:8080", header: "X-Forwarded-For", callback: "/cb"}, // the browser may be anywhere
 		{base: "https://home.example", redirect: "https://home.example/cb", host: "home.example", want: true, callback: "/cb"},
 		{base: "https://home.example", redirect: "https://HOME.example/cb", host: "192.168.1.2:8080", want: true, callback: "/cb"},
 		{base: "https://home.example/fit/", redirect: "https://home.example/fit/cb", host: "home.example", want: true, callback: "/cb"},

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/web/door"
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
 	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore"
 	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore/signin"
@@ -165,7 +166,7 @@ func (s *site) catchable(r *http.Request) bool {
 	if _, ok := s.belowBase(s.redirect); ok {
 		return true
 	}
-	if r.TLS != nil || s.redirect.Scheme != "http" || r.Header.Get("X-Ingress-Path") != "" {
+	if r.TLS != nil || s.redirect.Scheme != "http" || door.PassedOn(r.Header) {
 		return false
 	}
 	host, port, err := net.SplitHostPort(r.Host)

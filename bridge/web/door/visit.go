@@ -36,7 +36,7 @@ type visit struct {
 // look reads a request. Headers that a client can write itself count only from a trusted peer.
 func (d *Door) look(r *http.Request) visit {
 	v := visit{peer: parsePeer(r.RemoteAddr), host: r.Host, https: r.TLS != nil}
-	v.proxied = passedOn(r.Header)
+	v.proxied = PassedOn(r.Header)
 	v.trusted = slices.ContainsFunc(d.proxies, func(p netip.Prefix) bool { return p.Contains(v.peer) })
 	v.from = neighbours(v.peer)
 	if v.trusted {
@@ -135,7 +135,9 @@ func first(h http.Header, name string) string {
 	return strings.TrimSpace(s)
 }
 
-func passedOn(h http.Header) bool {
+// PassedOn reports whether a header says that a proxy has passed a request on, so that
+// its Host may not be what the browser asked for.
+func PassedOn(h http.Header) bool {
 	for name := range h {
 		switch name {
 		case "Forwarded", "Via", "X-Real-Ip", "X-Ingress-Path":
