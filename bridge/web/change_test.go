@@ -1,8 +1,8 @@
 package web_test
 
 import (
-	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -72,17 +72,18 @@ func TestHEAD(t *testing.T) {
 		begun.at.Path: http.StatusOK, "/people/nobody": http.StatusNotFound, "/none": http.StatusNotFound, "/people/anna/poll": http.StatusNotFound,
 		strings.TrimPrefix(back, h.url): http.StatusNotFound,
 	} {
-		head, whole := b.do(b.request(http.MethodHead, path, "")), answer{}
+		head := b.do(b.request(http.MethodHead, path, ""))
 		if head.status != want || head.body != "" {
 			t.Errorf("%s: status %d, %d bytes", path, head.status, len(head.body))
 		}
 		if path == strings.TrimPrefix(back, h.url) {
 			continue
 		}
-		if whole = b.get(path); whole.status != head.status || whole.header.Get("Content-Type") != head.header.Get("Content-Type") {
+		whole := b.get(path)
+		if whole.status != head.status || whole.header.Get("Content-Type") != head.header.Get("Content-Type") {
 			t.Errorf("%s: %d and %d, %v and %v", path, head.status, whole.status, head.header, whole.header)
 		}
-		if length := head.header.Get("Content-Length"); path != "/metrics" && path != "/" && length != fmt.Sprint(len(whole.body)) {
+		if length := head.header.Get("Content-Length"); path != "/metrics" && path != "/" && length != strconv.Itoa(len(whole.body)) {
 			t.Errorf("%s: length %s, want %d", path, length, len(whole.body))
 		}
 	}
