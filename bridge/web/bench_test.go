@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -81,9 +82,13 @@ func TestTableIsPaged(t *testing.T) {
 	b.get("/people/anna").wants(http.StatusOK, "today, 08:30 70.00 kg", "Older").lacks("Newer")
 	b.get("/people/anna?page=2").wants(http.StatusOK, "Newer", "Older").lacks("today, 08:30 70.00 kg")
 	b.get("/people/anna?page=8&days=7").wants(http.StatusOK, "15 Mar 2030, 08:30", "Newer").lacks("Older").holds("?days=7&amp;page=7#table-title")
-	first := b.get("/people/anna").body
+	table := func(query string) string { // what stands above it may change meanwhile
+		_, table, _ := strings.Cut(b.get("/people/anna"+query).body, `id="table-title"`)
+		return table
+	}
+	first := table("")
 	for _, page := range []string{"0", "-1", "9", "x", "1e9", "99999999999999999999", "%00"} {
-		if got := b.get("/people/anna?page=" + page).body; got != first {
+		if table("?page="+page) != first {
 			t.Errorf("page %s is not the first", page)
 		}
 	}
