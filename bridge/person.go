@@ -180,7 +180,9 @@ func (p *person) show() {
 		Account: p.account, Connection: p.connection(), Available: p.available(p.now()), Location: p.location(),
 		Heart: p.days.state(p.profile.HeartDate, p.profile.Latest, p.account.Name), Devices: p.paired, HeightMetres: p.profile.HeightMetres,
 	}
-	r.Body, r.Delta = p.showBody()
+	r.Body, r.Delta = p.body()
+	p.report.Store(&r) // first: who hears of it from the broker finds it on the page
+	p.putBody(r.Body)
 	p.b.board.set(p.topic("heart"), encode(r.Heart))
 	p.showDevices()
 	p.b.board.set(p.topic("connection"), encode(r.Connection))
@@ -189,7 +191,6 @@ func (p *person) show() {
 		status = online
 	}
 	p.b.board.set(p.topic("availability"), []byte(status))
-	p.report.Store(&r)
 }
 
 // announce puts on the board what Home Assistant should know of the person.
@@ -199,19 +200,26 @@ func (p *person) announce() {
 	}
 }
 
-// showBody returns what it shows, and how far the last weigh-in is from the one
-// before it, in kg.
-func (p *person) showBody() (s BodyState, delta *float64) {
+// body is the body as it is, and how far the last weigh-in is from the one before it,
+// in kg; nil if there are not two.
+func (p *person) body() (s BodyState, delta *float64) {
+	if n := len(p.ledger.weighIns); n > 1 {
+		delta = new(round(p.ledger.weighIns[n-1].Kilograms-p.ledger.weighIns[n-2].Kilograms, 2))
+	}
+	return p.ledger.body(time.Time{}, p.profile.HeightMetres, p.account.Name), delta
+}
+
+func (p *person) showBody() {
+	s, _ := p.body()
+	p.putBody(s)
+}
+
+func (p *person) putBody(s BodyState) {
 	var newest time.Time
 	if n := len(p.ledger.weighIns); n > 0 {
 		newest = p.ledger.weighIns[n-1].Time
-		if n > 1 {
-			delta = new(round(p.ledger.weighIns[n-1].Kilograms-p.ledger.weighIns[n-2].Kilograms, 2))
-		}
 	}
-	s = p.ledger.body(time.Time{}, p.profile.HeightMetres, p.account.Name)
 	p.b.board.setAt(p.topic("body"), encode(s), newest)
-	return s, delta
 }
 
 // bodyAsOf is the body payload as it was in that second.

@@ -20,8 +20,9 @@ var ErrNoCallback = errors.New("no sign-in code in it")
 // ParseCallback reads the address a browser ended up at after the consent page:
 // the whole address, only its query, or the bare code, with whatever white space
 // and "#_=_" got into it on the way. The address of the page on which Google keeps
-// the browser will do, too: it names the error, though no state. What it returns is printable ASCII, as RFC
-// 6749 (appendix A) has it. Error: [ErrNoCallback], which never quotes the text.
+// the browser will do, too: it names the error, though no state. What it returns is
+// printable ASCII, as RFC 6749 (appendix A) has it. Error: [ErrNoCallback], which never
+// quotes the text.
 func ParseCallback(text string) (Callback, error) {
 	text = strings.Join(strings.Fields(text), "")
 	text = strings.Trim(text, `"'<>`)
@@ -51,10 +52,14 @@ func ParseCallback(text string) (Callback, error) {
 	return c, nil
 }
 
+// leastCode is shorter than any cloud's code (40 characters and more), and longer than
+// what is pasted by mistake.
+const leastCode = 16
+
 // bareCode accepts a code as it stands in an address ("4%2F0A…") or decoded.
 func bareCode(s string) (Callback, error) {
 	code, err := url.PathUnescape(s)
-	if err != nil || len(code) < 8 || strings.Contains(code, ":") || !printable(code) { // with a colon it is an address
+	if err != nil || len(code) < leastCode || strings.Contains(code, ":") || !printable(code) { // with a colon it is an address
 		return Callback{}, ErrNoCallback
 	}
 	return Callback{Code: code}, nil

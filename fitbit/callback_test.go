@@ -9,30 +9,30 @@ import (
 )
 
 func TestParseCallback(t *testing.T) {
-	const code, query = "4/0Ab_cd-EF", "code=4%2F0Ab_cd-EF&state=a-state"
+	const code, query = "4/0Ab_cd-EFghijkl", "code=4%2F0Ab_cd-EFghijkl&state=a-state"
 	whole, bare, denied := fitbit.Callback{Code: code, State: "a-state"}, fitbit.Callback{Code: code}, fitbit.Callback{Err: "access_denied", State: "a-state"}
 	for text, want := range map[string]fitbit.Callback{
-		"http://localhost:8099/oauth/callback?" + query:                  whole,
-		"https://ha.example.org:8443/cb?" + query:                        whole,
-		"localhost:8099/?" + query:                                       whole,
-		"?" + query:                                                      whole,
-		query:                                                            whole,
-		"http://127.0.0.1:8080/?" + query + "#_=_":                       whole,
-		"http://127.0.0.1:8080/?" + query + "#":                          whole,
-		"  http://localhost:8099/?" + query + "\r\n":                     whole,
-		"http://localhost:8099/?code=4%2F0Ab_\n  cd-EF&state=a-\n state": whole, // wrapped by a terminal
-		`"http://localhost:8099/?` + query + `"`:                         whole,
-		"<http://localhost:8099/?" + query + ">":                         whole,
+		"http://localhost:8099/oauth/callback?" + query: whole,
+		"https://ha.example.org:8443/cb?" + query:       whole,
+		"localhost:8099/?" + query:                      whole,
+		"?" + query:                                     whole,
+		query:                                           whole,
+		"http://127.0.0.1:8080/?" + query + "#_=_":      whole,
+		"http://127.0.0.1:8080/?" + query + "#":         whole,
+		"  http://localhost:8099/?" + query + "\r\n":    whole,
+		"http://localhost:8099/?code=4%2F0Ab_\n  cd-EFghijkl&state=a-\n state": whole, // wrapped by a terminal
+		`"http://localhost:8099/?` + query + `"`:                               whole,
+		"<http://localhost:8099/?" + query + ">":                               whole,
 		// Google leaves the slashes of scopes as they are.
-		"http://localhost:8099/?state=a-state&code=4/0Ab_cd-EF&scope=email%20https://www.googleapis.com/auth/googlehealth.settings.readonly&authuser=0": whole,
-		"state=a-state&code=4/0Ab_cd-EF&scope=https://www.googleapis.com/auth/googlehealth.settings.readonly&prompt=consent":                            whole,
-		"state=a-state&code=4/0Ab_cd-EF&next=http://localhost/?a=b":                                                                                     whole,
+		"http://localhost:8099/?state=a-state&code=4/0Ab_cd-EFghijkl&scope=email%20https://www.googleapis.com/auth/googlehealth.settings.readonly&authuser=0": whole,
+		"state=a-state&code=4/0Ab_cd-EFghijkl&scope=https://www.googleapis.com/auth/googlehealth.settings.readonly&prompt=consent":                            whole,
+		"state=a-state&code=4/0Ab_cd-EFghijkl&next=http://localhost/?a=b":                                                                                     whole,
 		"http://localhost:8099/?code=" + code: bare,
 		"code=" + code:                        bare,
 		code:                                  bare,
-		"4%2F0Ab_cd-EF":                       bare,
-		"4%2F0Ab_cd-EF#_=_":                   bare,
-		" 4/0Ab_cd-EF ":                       bare,
+		"4%2F0Ab_cd-EFghijkl":                 bare,
+		"4%2F0Ab_cd-EFghijkl#_=_":             bare,
+		" 4/0Ab_cd-EFghijkl ":                 bare,
 		"http://localhost:8099/?error=access_denied&state=a-state":                             denied,
 		"error=access_denied&state=a-state":                                                    denied,
 		"http://localhost:8099/?error=access_denied&state=a-state&code=x#_=_":                  denied, // never both
@@ -51,7 +51,7 @@ func TestParseCallback(t *testing.T) {
 	for _, text := range []string{
 		"", " ", "#_=_", "?", "=", "code=", "code", "short", "error=",
 		"http://localhost:8099/oauth/callback", "http://localhost:8099/oauth/callback?", "localhost:8099/oauth/callback", "http://localhost:8099/?state=a-state",
-		"http://localhost:8099/?codec=4/0Ab_cd-EF", "code=%zz", "code=a%00b&state=s", "code=4/0Ab_cd-EF&state=%0d%0aSet-Cookie:", "error=%3cscript%3e%ff",
+		"http://localhost:8099/?codec=4/0Ab_cd-EFghijkl", "code=%zz", "code=a%00b&state=s", "code=4/0Ab_cd-EFghijkl&state=%0d%0aSet-Cookie:", "error=%3cscript%3e%ff",
 		"https://accounts.google.com/signin/oauth/error?authError=", "https://accounts.google.com/signin/oauth/error?authError=C", "authError=ChVyZWRpcmVjdF91cmlf",
 		"authError=Cg48c2NyaXB0PmFsZXJ0KDEp", "authError=CgA", "authError=////", "authError=%00", "authError=EhVyZWRpcmVjdF91cmlfbWlzbWF0Y2g",
 		"4/0Ab%00_cd-EF", "4/0Ab%zz_cd-EF", "Schlüsselwort", "code=4/0Ab;state=s",
@@ -65,7 +65,7 @@ func TestParseCallback(t *testing.T) {
 
 func FuzzParseCallback(f *testing.F) {
 	for _, seed := range []string{
-		"http://localhost:8099/oauth/callback?code=4%2F0Ab_cd-EF&state=a-state#_=_", "code=x&scope=https://a/b?c=d", "4/0Ab_cd-EF",
+		"http://localhost:8099/oauth/callback?code=4%2F0Ab_cd-EFghijkl&state=a-state#_=_", "code=x&scope=https://a/b?c=d", "4/0Ab_cd-EFghijkl",
 		"error=access_denied", "authError=Cg1hY2Nlc3NfZGVuaWVk", "?code=%00", "http://a?b?c=d", "\u2028code=\u00ad", "code=+&state=+",
 	} {
 		f.Add(seed)

@@ -23,9 +23,6 @@ func (s *site) sync(r *http.Request) {
 
 // known refuses a form about somebody who is not connected.
 func (s *site) known(w http.ResponseWriter, r *http.Request) (name string, ok bool) {
-	if !s.form(w, r) {
-		return "", false
-	}
 	name = r.PathValue("name")
 	if _, ok = s.Bridge.Person(name); !ok {
 		s.refuse(w, r, http.StatusNotFound, "nobody of that name is connected")

@@ -72,9 +72,6 @@ func short(id string) string {
 }
 
 func (s *site) connect(w http.ResponseWriter, r *http.Request) {
-	if !s.form(w, r) {
-		return
-	}
 	v := connectView{Name: nameIn(r, "name"), NewClient: r.PostForm.Get("client") == "new", ClientID: strings.TrimSpace(r.PostForm.Get("id"))}
 	refuse := func(problem string) {
 		v.Problem = problem
@@ -124,9 +121,6 @@ func plain(text string) bool {
 }
 
 func (s *site) forgetClient(w http.ResponseWriter, r *http.Request) {
-	if !s.form(w, r) {
-		return
-	}
 	err := s.Desk.ForgetClient(r.Context(), r.PostForm.Get("id"))
 	switch {
 	case errors.Is(err, tokenstore.ErrClientInUse):
@@ -196,6 +190,7 @@ type signInView struct {
 	Ends          *when
 	Detail, Hint  string
 	OtherIdentity bool
+	Client        string // through which it was tried
 }
 
 func (s *site) signInPage(w http.ResponseWriter, r *http.Request) {
@@ -210,7 +205,7 @@ func (s *site) showSignIn(w http.ResponseWriter, r *http.Request, code int, prob
 		s.trouble(w, r, "look at a sign-in", err)
 		return
 	}
-	v := signInView{page: s.page(r, "Sign in", "connect"), Name: p.Name, Called: called(p.Name), ID: p.ID, URL: p.URL, Problem: problem}
+	v := signInView{page: s.page(r, "Sign in", "connect"), Name: p.Name, Called: called(p.Name), ID: p.ID, URL: p.URL, Problem: problem, Client: p.Client}
 	v.Live, v.Move, v.Catchable, v.RedirectURL = true, p.Move, s.catchable(r), s.redirect.String()
 	if o := p.Outcome; o != nil {
 		v.Connected, t = o.Trouble == nil, o.Trouble
@@ -239,9 +234,6 @@ func words(metrics []fitbit.Metric) string {
 
 // paste takes the address that a browser ended up at.
 func (s *site) paste(w http.ResponseWriter, r *http.Request) {
-	if !s.form(w, r) {
-		return
-	}
 	p, err := s.Desk.Progress(r.Context(), r.PathValue("id"))
 	if err != nil || p.URL == "" { // over, or just being finished
 		s.showSignIn(w, r, http.StatusOK, "")

@@ -82,9 +82,6 @@ type Options struct {
 	Log            *slog.Logger
 }
 
-// maxForm is as large as a form may get: an address with a code is 2 KB.
-const maxForm = 64 << 10
-
 // site is what all handlers share.
 type site struct {
 	Options
@@ -210,19 +207,4 @@ func seeOther(w http.ResponseWriter, r *http.Request, to string) {
 
 func (s *site) nothing(w http.ResponseWriter, r *http.Request) {
 	s.refuse(w, r, http.StatusNotFound, "there is no such page")
-}
-
-// form reads a small form, or refuses.
-func (s *site) form(w http.ResponseWriter, r *http.Request) bool {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	err := r.ParseForm()
-	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		s.refuse(w, r, http.StatusRequestEntityTooLarge, "that is too much text for this form")
-		return false
-	}
-	if err != nil {
-		s.refuse(w, r, http.StatusBadRequest, "the form cannot be read")
-		return false
-	}
-	return true
 }

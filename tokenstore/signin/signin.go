@@ -72,7 +72,9 @@ type Started struct {
 	// State is what the callback must bring; nobody else may see it.
 	State string `json:"-"`
 	Name  string
-	Move  bool // the name will be handed over
+	// Client is the id of the OAuth client.
+	Client string
+	Move   bool // the name will be handed over
 }
 
 // Begin starts a sign-in, which then waits for ten minutes. Errors: those of
@@ -109,7 +111,7 @@ func (d *Desk) Begin(ctx context.Context, r Request) (Started, error) {
 }
 
 func started(a tokenstore.Attempt, app fitbit.Authorizer) Started {
-	return Started{ID: a.ID(), URL: app.AuthCodeURL(a.Attempt), State: a.State, Name: a.Name, Move: a.Move}
+	return Started{ID: a.ID(), URL: app.AuthCodeURL(a.Attempt), State: a.State, Name: a.Name, Client: a.Client, Move: a.Move}
 }
 
 func (d *Desk) cloud(backend string) (Cloud, error) {
@@ -301,17 +303,17 @@ func (d *Desk) Progress(ctx context.Context, id string) (Progress, error) {
 	case err != nil:
 		return Progress{}, err
 	case p.Expired:
-		return Progress{Started: Started{Name: p.Attempt.Name}}, tooLate(p.Attempt.Name)
+		return Progress{Started: Started{Name: p.Attempt.Name, Client: p.Attempt.Client}}, tooLate(p.Attempt.Name)
 	case p.Outcome != "":
 		var o Outcome
 		if err := json.Unmarshal([]byte(p.Outcome), &o); err != nil {
 			return Progress{}, fmt.Errorf("stored outcome: %w", err)
 		}
-		return Progress{Started: Started{ID: id, Name: p.Attempt.Name}, Outcome: &o}, nil
+		return Progress{Started: Started{ID: id, Name: p.Attempt.Name, Client: p.Attempt.Client}, Outcome: &o}, nil
 	case p.Abandoned:
-		return Progress{Started: Started{Name: p.Attempt.Name}}, abandoned(p.Attempt.Name)
+		return Progress{Started: Started{Name: p.Attempt.Name, Client: p.Attempt.Client}}, abandoned(p.Attempt.Name)
 	case p.Taken():
-		return Progress{Started: Started{ID: id, Name: p.Attempt.Name}}, nil
+		return Progress{Started: Started{ID: id, Name: p.Attempt.Name, Client: p.Attempt.Client}}, nil
 	}
 	app, err := d.app(ctx, p.Attempt.Backend, p.Attempt.Client)
 	if errors.Is(err, fitbit.ErrSetup) {
