@@ -51,7 +51,12 @@ type world struct {
 // newWorld starts a cloud with the given people in it.
 func newWorld(tb testing.TB, people ...string) *world {
 	tb.Helper()
-	redirect := "http://" + freeAddr(tb) + "/oauth/callback"
+	return newWorldAt(tb, "http://"+freeAddr(tb)+"/oauth/callback", people...)
+}
+
+// newWorldAt does so where browsers come back to that address.
+func newWorldAt(tb testing.TB, redirect string, people ...string) *world {
+	tb.Helper()
 	w := &world{t: tb, dir: filepath.Join(tb.TempDir(), "data"), redirect: redirect}
 	w.cloud = fakecloud.New(fakecloud.Options{
 		Apps:          []fakecloud.App{{ClientID: clientID, ClientSecret: clientSecret, RedirectURLs: []string{redirect}}},
