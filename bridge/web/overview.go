@@ -54,7 +54,7 @@ func (s *site) overview(w http.ResponseWriter, r *http.Request) {
 	v.Live, v.Refresh = true, true
 	if asked := r.URL.Query().Get("asked"); asked != "" {
 		if _, known := s.Bridge.Person(asked); known {
-			v.Notice = "The cloud is being asked for " + asked + "."
+			v.Notice = "The cloud is being asked for " + called(asked) + "."
 		}
 	}
 	if cloudUntold(r) {
