@@ -3,8 +3,10 @@ package web
 import (
 	"bytes"
 	"fmt"
+	"hash/fnv"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -144,9 +146,21 @@ type chartView struct{ Title, Address, Alt string }
 func (s *site) chartView(p bridge.PersonReport, v page, lines []chart.Line, m chartMetric, days int) chartView {
 	from, to := s.window(p, days)
 	return chartView{
-		Title: m.title, Address: fmt.Sprintf("%speople/%s/charts/%s?days=%d", v.Root, p.Account.Name, m.path, days),
+		Title: m.title, Address: fmt.Sprintf("%speople/%s/charts/%s?days=%d&of=%s", v.Root, p.Account.Name, m.path, days, edition(lines)),
 		Alt: summary(m, lines[0].Points, from, to),
 	}
+}
+
+// edition tells charts of different readings apart: a page that is open shows another
+// one only if it has another address.
+func edition(lines []chart.Line) string {
+	h := fnv.New32a()
+	for _, l := range lines {
+		for _, p := range l.Points {
+			_, _ = fmt.Fprintln(h, p.Time.UnixNano(), p.Value) // never fails
+		}
+	}
+	return strconv.FormatUint(uint64(h.Sum32()), 36)
 }
 
 // summary tells what a line shows to those who cannot see it.

@@ -11,15 +11,15 @@
     if (notice) notice.hidden = !is;
   };
 
-  // A part is left alone while somebody types in it; a button keeps its focus.
+  // A part is left alone while somebody types in it; what has the focus keeps it.
   const replace = (part, fresh) => {
     const active = document.activeElement;
     const inside = part.contains(active);
     if (inside && active.matches("input, textarea, select")) return;
-    const buttons = () => [...part.querySelectorAll("a, button")];
-    const nth = inside ? buttons().indexOf(active) : -1;
+    const stops = () => [...part.querySelectorAll("a, button, [tabindex]")];
+    const nth = inside ? stops().indexOf(active) : -1;
     part.innerHTML = fresh.innerHTML;
-    if (nth >= 0) buttons()[nth]?.focus();
+    if (nth >= 0) stops()[nth]?.focus({ preventScroll: true });
   };
 
   const refresh = async () => {
