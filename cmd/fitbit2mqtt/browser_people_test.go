@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -212,8 +213,10 @@ func (b *tab) pictured(n int) []picture {
 // download fetches what a link leads to, with the browser's own cookies.
 func (b *tab) download(name string) string {
 	b.t.Helper()
-	b.sees(name)
-	text, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`fetch([...document.links].find((a) => a.textContent === "`+name+`").href).then((r) => r.ok ? r.text() : r.statusText)`,
+	address := until(b, name+" is there", func(s string) bool { return s != "" }, "leads", name)
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`fetch("`+address+`").then((r) => r.ok ? r.text() : r.statusText)`,
 		chromedp.EvalAwaitPromise, chromedp.EvalAsValue))
 	if err != nil {
 		b.t.Fatal(err)

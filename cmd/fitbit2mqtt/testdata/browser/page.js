@@ -112,6 +112,7 @@
       return el.contains(doc.elementFromPoint(x, y)) ? [x, y] : null;
     },
 
+    leads: (name) => [...doc.links].find((el) => words(el.textContent) === name)?.href ?? "",
     pictures: () => [...doc.images].map((el) => ({ src: el.currentSrc, width: el.complete ? el.naturalWidth : 0 })),
     look: () => [...unnamed(), ...headings(), ...wide(), ...pale()],
 
