@@ -72,7 +72,8 @@ func short(id string) string {
 }
 
 func (s *site) connect(w http.ResponseWriter, r *http.Request) {
-	v := connectView{Name: nameIn(r, "name"), NewClient: r.PostForm.Get("client") == "new", ClientID: strings.TrimSpace(r.PostForm.Get("id"))}
+	v := connectView{Name: nameIn(r, "name"), ClientID: strings.TrimSpace(r.PostForm.Get("id"))}
+	v.NewClient = r.PostForm.Get("client") == "new" || v.ClientID != "" // who enters one means it, whatever is ticked above
 	refuse := func(problem string) {
 		v.Problem = problem
 		s.showConnect(w, r, http.StatusBadRequest, v)
@@ -206,7 +207,7 @@ func (s *site) showSignIn(w http.ResponseWriter, r *http.Request, code int, prob
 		return
 	}
 	v := signInView{page: s.page(r, "Sign in", "connect"), Name: p.Name, Called: called(p.Name), ID: p.ID, URL: p.URL, Problem: problem, Client: p.Client}
-	v.Live, v.Move, v.Catchable, v.RedirectURL = true, p.Move, s.catchable(r), s.redirect.String()
+	v.Move, v.Catchable, v.RedirectURL = p.Move, s.catchable(r), s.redirect.String()
 	if o := p.Outcome; o != nil {
 		v.Connected, t = o.Trouble == nil, o.Trouble
 		v.Missing = words(o.Missing)
@@ -221,6 +222,7 @@ func (s *site) showSignIn(w http.ResponseWriter, r *http.Request, code int, prob
 			code = http.StatusNotFound
 		}
 	}
+	v.Live = code == http.StatusOK // what went wrong stays to be read
 	render(s, w, r, code, "signin", v)
 }
 

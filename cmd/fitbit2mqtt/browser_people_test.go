@@ -133,12 +133,16 @@ func TestBrowserManage(t *testing.T) {
 	h.cleared("fitbit2mqtt/anneke/")
 	h.cleared(discovery)
 
+	elsewhere := h.another()
+	elsewhere.visit(h.root)
+	elsewhere.sees("Ben")
 	h.visit(h.root + "people/ben")
 	h.click("Remove")
 	h.click("Yes, remove Ben")
 	h.follow("Remove Ben")
 	h.sees("Nobody is connected yet")
 	h.cleared("fitbit2mqtt/ben/")
+	elsewhere.sees("Nobody is connected yet")
 }
 
 // cleared waits until nothing is retained below a topic.

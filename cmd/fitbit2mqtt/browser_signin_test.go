@@ -81,6 +81,9 @@ func TestBrowserPastedAddress(t *testing.T) {
 	h.fill("Paste the address", strings.Replace(ended, "state=", "state=x", 1))
 	h.follow("Finish")
 	h.sees("belongs to another sign-in")
+	if html := until(h.tab, "the page is there", func(string) bool { return true }, "html"); strings.Contains(html, "live.js") {
+		t.Error("what went wrong is replaced before it can be read")
+	}
 	h.fill("Paste the address", "  "+ended+"#_=_ ")
 	h.follow("Finish")
 	h.sees("Ben is connected")
@@ -105,6 +108,19 @@ func TestBrowserDenied(t *testing.T) {
 	h.follow("Sign in with Google")
 	h.consent("anna")
 	h.sees("Anna is connected")
+}
+
+// Whoever enters a client means it, even if another one stays ticked.
+func TestBrowserEnteredClient(t *testing.T) {
+	h := moveIn(t, newWorld(t, "anna"), panelConfig{})
+	h.fill("Name", "anna")
+	h.click("Another project")
+	h.fill("Client ID", "other-client")
+	h.fill("Client secret", "other-secret")
+	h.follow("Continue")
+	h.tolerate("status of 400")
+	h.follow("Sign in with Google")
+	h.sees("invalid_client") // the cloud does not know it: it was that one
 }
 
 func TestBrowserGrantInPart(t *testing.T) {
@@ -135,6 +151,9 @@ func TestBrowserOtherIdentity(t *testing.T) {
 	h.consent("ben")
 	h.sees("Anna could not be signed in")
 	h.sees("Signed in as someone else than before")
+	if said := h.sees("choose another name, or hand the name over."); strings.Contains(said, "--move") {
+		t.Errorf("the page sends people to a terminal:\n%s", said)
+	}
 	h.follow("Move Anna")
 	h.sees("You are about to hand the name Anna over")
 	h.follow("Sign in with Google")

@@ -93,6 +93,12 @@ func newTab(tb testing.TB, browser context.Context, script string, o ...chromedp
 	return b
 }
 
+// another opens a second tab beside the first.
+func (b *tab) another() *tab {
+	b.t.Helper()
+	return newTab(b.t, b.ctx, b.script)
+}
+
 // opens clicks a link that opens a tab of its own, and returns that.
 func (b *tab) opens(name string) *tab {
 	b.t.Helper()
@@ -265,6 +271,6 @@ func (b *tab) view(width int64, theme string) {
 	b.t.Helper()
 	tell(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: 900, DeviceScaleFactor: 1})
 	tell(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}},
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}, {Name: "prefers-reduced-motion", Value: "reduce"}},
 	})
 }

@@ -29,6 +29,7 @@
       const answer = await fetch(location.href, { cache: "no-store", headers: etag ? { "If-None-Match": etag } : {} });
       stale(!answer.ok && answer.status !== 304);
       if (!answer.ok) return;
+      if (answer.redirected) return location.replace(answer.url); // nobody is left to be shown
       etag = answer.headers.get("ETag") || "";
       const next = new DOMParser().parseFromString(await answer.text(), "text/html");
       for (const part of document.querySelectorAll("[data-live]")) {

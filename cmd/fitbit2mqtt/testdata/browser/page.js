@@ -123,7 +123,7 @@
       const style = view.getComputedStyle(el);
       const box = el.getBoundingClientRect();
       return {
-        name: called(el), kind: el.className,
+        name: called(el), first: el.matches(".skip") || doc.querySelector("[autofocus]") !== null,
         visible: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2 && box.width > 0 && box.right > 0 && box.left < view.innerWidth,
       };
     },
