@@ -56,7 +56,10 @@ func TestBrowserRevoked(t *testing.T) {
 func (h *home) accountUID(name string) string {
 	h.tab.t.Helper()
 	r := invoke(h.tab.t.(*testing.T), "accounts", "list", "--format", "json", "--config", h.world.panel(h.broker, h.panel))
-	var list []struct{ Name, UID string }
+	var list []struct {
+		Name string `json:"name"`
+		UID  string `json:"uid"`
+	}
 	if err := json.Unmarshal([]byte(r.out), &list); err != nil {
 		h.tab.t.Fatalf("%v in %+v", err, r)
 	}

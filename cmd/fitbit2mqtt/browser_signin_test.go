@@ -49,6 +49,10 @@ func TestBrowserFirstSignIn(t *testing.T) {
 			// The client is kept over a restart, and its secret is not shown again.
 			h.stop()
 			h.start()
+			h.visit(h.root)
+			if got := h.address(); got != h.root {
+				t.Errorf("right after a start the page forgets who is connected, and leads to %s", got)
+			}
 			h.visit(h.root + "connect")
 			h.sees("project " + clientID)
 			if html := until(h.tab, "the page is there", func(string) bool { return true }, "html"); strings.Contains(html, clientSecret) {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync"
 	"syscall"
 	"time"
 
@@ -14,6 +15,9 @@ import (
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/web"
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/googlehealth"
 )
+
+// firstLook is how long the first page waits for the bridge.
+const firstLook = 5 * time.Second
 
 // panel is the page for people, being served.
 type panel struct {
@@ -43,8 +47,18 @@ func (h *house) openPanel(ctx context.Context, b *bridge.Bridge, broker *broker)
 		}
 		return nil, fail(exitConfig, "stop what listens there, or set web.listen to another address, or to \"off\"", what, err)
 	}
+	// Whoever came before the bridge has had its first look would be told that nobody is connected.
+	looked := sync.OnceFunc(func() {
+		ctx, cancel := context.WithTimeout(ctx, firstLook)
+		defer cancel()
+		b.Sync(ctx)
+	})
 	p := &panel{url: "http://" + reachable(listener.Addr()) + "/", server: &http.Server{
-		Handler: pages, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			looked()
+			pages.ServeHTTP(w, r)
+		}),
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
 	}}
 	go func() { _ = p.server.Serve(listener) }() // ends with close
