@@ -27,6 +27,7 @@ var screenshots = flag.String("screenshots", "", "write a picture of every page 
 // Every page can be read by everybody: in the dark, on a phone, with a keyboard, by a
 // screen reader, as far as a script can tell.
 func TestBrowserLook(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "anna", "ben", "chris")
 	today := fitbit.DateOf(time.Now())
 	for _, name := range []string{"anna", "ben"} {
@@ -109,6 +110,17 @@ func TestBrowserLook(t *testing.T) {
 		}
 		h.view(1200, "light")
 		h.tabThrough(p.name)
+	}
+
+	h.visit(h.root + "nowhere") // with a password, any page is the login page: its field has the focus already
+	h.fill("Password of this page", pagePassword)
+	h.follow("Sign in")
+	h.visit(h.root)
+	if err := chromedp.Do(h.ctx, chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Enter)); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.address(); got != h.root+"#main" {
+		t.Errorf("Tab and Enter lead to %s, not to the content", got)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 // A sign-in that ends shows by itself, one click mends it, and nothing is lost.
 func TestBrowserRevoked(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "anna")
 	anna := w.cloud.Person("anna")
 	anna.WeighIn(time.Now().Add(-25*time.Hour), 61.9, 30)
@@ -22,8 +23,11 @@ func TestBrowserRevoked(t *testing.T) {
 	h.admit("anna")
 	h.observer.heard("fitbit2mqtt/anna/body", `"weight_kg":61.5`)
 	h.observer.heard("fitbit2mqtt/anna/availability", "online")
-	h.observer.heard("fitbit2mqtt/anna/device/302", `"name"`) // the last that comes
-	before, topics := h.accountUID("anna"), h.topics()
+	before := h.accountUID("anna")
+	for _, device := range []string{"301", "302"} { // the last that come
+		h.observer.heard("homeassistant/device/fitbit2mqtt_"+before+"_"+device+"/config", `"name"`)
+	}
+	topics := h.topics()
 	h.visit(h.root)
 	h.sees("✓ Connected")
 
@@ -82,6 +86,7 @@ func (h *home) topics() []string {
 
 // Renaming, disconnecting and removing, and what the house learns of it.
 func TestBrowserManage(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "anna", "ben")
 	w.cloud.Person("anna").WeighIn(time.Now().Add(-time.Hour), 61.5, 30)
 	h := moveIn(t, w, panelConfig{})
@@ -163,6 +168,7 @@ func (h *home) cleared(below string) {
 
 // What happens at the scale and in the cloud comes into the open page.
 func TestBrowserLive(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "anna")
 	anna := w.cloud.Person("anna")
 	anna.WeighIn(time.Now().Add(-26*time.Hour), 61.9, 30.4)
@@ -202,6 +208,20 @@ func TestBrowserLive(t *testing.T) {
 		h.follow(span)
 		h.pictured(5)
 	}
+}
+
+// A page that is open says when it cannot be believed any more.
+func TestBrowserLostContact(t *testing.T) {
+	t.Parallel()
+	h := moveIn(t, newWorld(t, "anna"), panelConfig{})
+	h.admit("anna")
+	h.visit(h.root)
+	h.sees("✓ Connected")
+	h.tolerate("ERR_CONNECTION_REFUSED")
+	h.stop()
+	h.sees("lost contact with the bridge")
+	h.start()
+	h.misses("lost contact with the bridge")
 }
 
 type picture struct {

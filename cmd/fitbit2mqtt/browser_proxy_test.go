@@ -50,6 +50,7 @@ html, body { margin: 0; height: 100%; overflow: hidden } iframe { display: block
 
 // Behind a proxy, under a path, with a password: every page, and everything it loads.
 func TestBrowserBehindProxy(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name, prefix string
 		strip        bool
@@ -61,6 +62,7 @@ func TestBrowserBehindProxy(t *testing.T) {
 		{name: "names the path itself", prefix: "/fitbit", strip: true, headers: map[string]string{"X-Forwarded-Prefix": "/fitbit"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			g := newGateway(t, test.prefix, test.strip, test.headers)
 			back := g.URL + test.prefix + "/oauth/callback"
 			if !test.base {
@@ -151,6 +153,7 @@ func (h *home) tour() {
 // every visit. Who stands for the supervisor's sign-in is an address that loopback does
 // not have; so there is a password here.
 func TestBrowserInFrame(t *testing.T) {
+	t.Parallel()
 	const ingress = "/api/hassio_ingress/c2VjcmV0LXBhdGg"
 	g := newGateway(t, ingress, true, map[string]string{"X-Ingress-Path": ingress})
 	w := newWorld(t, "anna")

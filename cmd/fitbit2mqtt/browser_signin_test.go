@@ -10,11 +10,13 @@ import (
 
 // The very first start, in a browser with scripts and in one without.
 func TestBrowserFirstSignIn(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name       string
 		scriptless bool
 	}{{"with scripts", false}, {"without scripts", true}} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, "anna", "ben")
 			w.cloud.Person("anna").WeighIn(time.Now().Add(-time.Hour), 61.5, 30)
 			h := moveIn(t, w, panelConfig{noClient: true})
@@ -65,6 +67,7 @@ func TestBrowserFirstSignIn(t *testing.T) {
 
 // Where nobody listens at the redirect address, the address is what counts.
 func TestBrowserPastedAddress(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "anna", "ben")
 	h := moveIn(t, w, panelConfig{listen: "127.0.0.1:0"})
 	h.fill("Name", "ben")
@@ -95,6 +98,7 @@ func TestBrowserPastedAddress(t *testing.T) {
 }
 
 func TestBrowserDenied(t *testing.T) {
+	t.Parallel()
 	h := moveIn(t, newWorld(t, "anna"), panelConfig{})
 	h.fill("Name", "Anna ") // as a phone's keyboard writes it
 	h.follow("Continue")
@@ -116,6 +120,7 @@ func TestBrowserDenied(t *testing.T) {
 
 // Whoever enters a client means it, even if another one stays ticked.
 func TestBrowserEnteredClient(t *testing.T) {
+	t.Parallel()
 	h := moveIn(t, newWorld(t, "anna"), panelConfig{})
 	h.fill("Name", "anna")
 	h.click("Another project")
@@ -128,6 +133,7 @@ func TestBrowserEnteredClient(t *testing.T) {
 }
 
 func TestBrowserGrantInPart(t *testing.T) {
+	t.Parallel()
 	h := moveIn(t, newWorld(t, "anna"), panelConfig{})
 	h.admit("anna", "activity_and_fitness.readonly")
 	h.sees("Not granted: ")
@@ -144,6 +150,7 @@ func TestBrowserGrantInPart(t *testing.T) {
 
 // A name is kept for the account it was given to, until somebody hands it over.
 func TestBrowserOtherIdentity(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "anna", "ben")
 	w.cloud.Person("anna").WeighIn(time.Now().Add(-time.Hour), 61.5, 30)
 	w.cloud.Person("ben").WeighIn(time.Now().Add(-2*time.Hour), 83.2, 20)
@@ -171,6 +178,7 @@ func TestBrowserOtherIdentity(t *testing.T) {
 
 // What is missing at the cloud is explained, too.
 func TestBrowserNotLinked(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "anna")
 	w.cloud.Person("anna").SetState(fakecloud.NotLinked)
 	h := moveIn(t, w, panelConfig{})
