@@ -16,6 +16,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge"
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
 )
 
@@ -69,8 +70,20 @@ func TestBrowserLook(t *testing.T) {
 			h.sees("Signed in as someone else than before")
 		}},
 		{"overview", func() { h.visit(h.root); h.sees("bpm"); h.sees("synced") }},
-		{"person", func() { h.visit(h.root + "people/anna"); h.sees("bpm"); h.sees("Older") }},
+		{"person", func() {
+			h.changeOfMind("anna")
+			h.visit(h.root + "people/anna")
+			h.sees("deleted in the cloud")
+			h.sees("corrected, was")
+			h.sees("Older")
+		}},
+		{"person without readings", func() {
+			h.admit("chris")
+			h.visit(h.root + "people/chris")
+			h.sees("None yet.")
+		}},
 		{"person, managed", func() {
+			h.visit(h.root + "people/anna?days=30")
 			for _, name := range []string{"Rename", "Sign in again", "Disconnect", "Remove"} {
 				h.clickOn("summary", name)
 			}
@@ -100,6 +113,13 @@ func TestBrowserLook(t *testing.T) {
 			h.follow("Sign in")
 			h.sees("That is not the password")
 		}},
+		{"login, too often", func() {
+			for said := ""; !strings.Contains(said, "Too many wrong passwords"); {
+				h.fill("Password of this page", "wrong")
+				h.follow("Sign in")
+				said = h.sees("password")
+			}
+		}},
 	}
 	for i, p := range pages {
 		p.way()
@@ -112,7 +132,9 @@ func TestBrowserLook(t *testing.T) {
 		h.tabThrough(p.name)
 	}
 
-	h.visit(h.root + "nowhere") // with a password, any page is the login page: its field has the focus already
+	h.stop() // and forget the wrong guesses
+	h.start()
+	h.visit(h.root)
 	h.fill("Password of this page", pagePassword)
 	h.follow("Sign in")
 	h.visit(h.root)
@@ -122,6 +144,27 @@ func TestBrowserLook(t *testing.T) {
 	if got := h.address(); got != h.root+"#main" {
 		t.Errorf("Tab and Enter lead to %s, not to the content", got)
 	}
+}
+
+// changeOfMind corrects one weigh-in and deletes another.
+func (h *home) changeOfMind(name string) {
+	h.tab.t.Helper()
+	person, topic := h.cloud.Person(name), "fitbit2mqtt/"+name+"/weigh_in"
+	poll := func(says ...string) {
+		h.publish("fitbit2mqtt/"+name+"/command/poll", "PRESS", false)
+		for _, event := range says {
+			h.observer.until(event, func() bool {
+				return slices.ContainsFunc(h.log, func(m bridge.Message) bool { return m.Topic == topic && strings.Contains(string(m.Payload), event) })
+			})
+		}
+	}
+	first, _ := person.WeighIn(time.Now().Add(-2*time.Minute), 60.5, 21)
+	second, secondFat := person.WeighIn(time.Now().Add(-time.Minute), 60.4, 21)
+	poll(first, second)
+	person.EditWeight(first, 60.2)
+	person.DeleteWeight(second)
+	person.DeleteBodyFat(secondFat)
+	poll(`"correction"`, `"deletion"`)
 }
 
 // inspect looks at the page as it is, and takes a picture.

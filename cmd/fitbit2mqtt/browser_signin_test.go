@@ -95,6 +95,8 @@ func TestBrowserPastedAddress(t *testing.T) {
 	h.follow("Finish")
 	h.sees("Ben is connected")
 	h.observer.heard("fitbit2mqtt/ben/connection", `"state":"ok"`)
+	h.follow("Connect another person")
+	h.admitByPasting("anna")
 }
 
 func TestBrowserDenied(t *testing.T) {
