@@ -153,7 +153,7 @@ func (h *home) changeOfMind(name string) {
 	poll := func(says ...string) {
 		h.publish("fitbit2mqtt/"+name+"/command/poll", "PRESS", false)
 		for _, event := range says {
-			h.observer.until(event, func() bool {
+			h.until(event, func() bool {
 				return slices.ContainsFunc(h.log, func(m bridge.Message) bool { return m.Topic == topic && strings.Contains(string(m.Payload), event) })
 			})
 		}
