@@ -224,6 +224,23 @@ func TestBrowserLostContact(t *testing.T) {
 	h.misses("lost contact with the bridge")
 }
 
+// A restart signs everybody out; a page that is open asks for the password then.
+func TestBrowserSignedOut(t *testing.T) {
+	t.Parallel()
+	h := moveIn(t, newWorld(t, "anna"), panelConfig{web: ", password: " + pagePassword})
+	h.logIn()
+	h.admit("anna")
+	h.visit(h.root)
+	h.sees("✓ Connected")
+	h.tolerate("ERR_CONNECTION_REFUSED")
+	h.stop()
+	h.start()
+	h.sees("Password of this page")
+	h.fill("Password of this page", pagePassword)
+	h.follow("Sign in")
+	h.sees("✓ Connected")
+}
+
 type picture struct {
 	Src   string
 	Width int // 0: there is nothing to see
