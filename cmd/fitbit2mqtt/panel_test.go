@@ -96,8 +96,8 @@ func (v *visitor) open() {
 	}
 }
 
-// consent signs in at the cloud and returns the path at which the browser comes back.
-func (w *world) consent(address string, a fakecloud.Answer) string {
+// comeBack signs in at the cloud and returns the path at which the browser comes back.
+func (w *world) comeBack(address string, a fakecloud.Answer) string {
 	w.t.Helper()
 	back, err := w.cloud.Consent(w.t.Context(), address, a)
 	if err != nil {
@@ -128,7 +128,7 @@ func TestPageAndTerminalTogether(t *testing.T) {
 	if !strings.HasPrefix(page, "sign-in/") || !strings.Contains(body, "Sign in as Ben") {
 		t.Fatalf("connecting leads to %q:\n%s", page, body)
 	}
-	if end, body := v.get(w.consent(address, fakecloud.Answer{Person: "anna"})); !strings.HasPrefix(end, "sign-in/") || !strings.Contains(body, "Anna is connected") {
+	if end, body := v.get(w.comeBack(address, fakecloud.Answer{Person: "anna"})); !strings.HasPrefix(end, "sign-in/") || !strings.Contains(body, "Anna is connected") {
 		t.Errorf("the terminal's sign-in came back to %q:\n%s", end, body)
 	}
 	if r := terminal.wait(); r.code != exitOK || !strings.Contains(r.out, "anna is connected.") {
@@ -136,7 +136,7 @@ func TestPageAndTerminalTogether(t *testing.T) {
 	}
 	_, link, _ := strings.Cut(body, `href="`+w.server.URL)
 	link, _, _ = strings.Cut(link, `"`)
-	pasted := w.redirect + "?" + strings.SplitN(w.consent(strings.ReplaceAll(link, "&amp;", "&"), fakecloud.Answer{Person: "ben"}), "?", 2)[1]
+	pasted := w.redirect + "?" + strings.SplitN(w.comeBack(strings.ReplaceAll(link, "&amp;", "&"), fakecloud.Answer{Person: "ben"}), "?", 2)[1]
 	if _, body := v.post(page, url.Values{"address": {" " + pasted + "#_=_\n"}}); !strings.Contains(body, "Ben is connected") {
 		t.Errorf("the pasted address led to:\n%s", body)
 	}
@@ -149,7 +149,7 @@ func TestPageAndTerminalTogether(t *testing.T) {
 	// What goes wrong at the page is said at the terminal too.
 	terminal = begin(t, "connect", "carla", "--config", config)
 	address = strings.TrimSpace(terminal.waitFor("http"))
-	if _, body := v.get(w.consent(address, fakecloud.Answer{Person: "carla", Deny: true})); !strings.Contains(body, "Consent was denied") {
+	if _, body := v.get(w.comeBack(address, fakecloud.Answer{Person: "carla", Deny: true})); !strings.Contains(body, "Consent was denied") {
 		t.Errorf("denied:\n%s", body)
 	}
 	if r := terminal.wait(); r.code != exitCloud || !strings.Contains(r.err, "Error: consent was denied") || strings.Count(r.err, "Try: ") != 1 {
@@ -172,13 +172,13 @@ func TestTwoTerminals(t *testing.T) {
 	second := begin(t, "connect", "ben", "--config", config)
 	ben := strings.TrimSpace(second.waitFor("http"))
 	v := visit(t, strings.TrimSuffix(w.redirect, "oauth/callback"))
-	if _, body := v.get(w.consent(ben, fakecloud.Answer{Person: "ben"})); !strings.Contains(body, "ben is connected") {
+	if _, body := v.get(w.comeBack(ben, fakecloud.Answer{Person: "ben"})); !strings.Contains(body, "ben is connected") {
 		t.Errorf("%s", body)
 	}
 	if r := second.wait(); r.code != exitOK || !strings.Contains(r.out, "ben is connected.") {
 		t.Errorf("%+v", r)
 	}
-	if _, body := v.get(w.consent(anna, fakecloud.Answer{Person: "anna"})); !strings.Contains(body, "anna is connected") {
+	if _, body := v.get(w.comeBack(anna, fakecloud.Answer{Person: "anna"})); !strings.Contains(body, "anna is connected") {
 		t.Errorf("%s", body)
 	}
 	if r := first.wait(); r.code != exitOK {
@@ -222,7 +222,7 @@ func TestPageWithAPassword(t *testing.T) {
 	bridge := begin(t, "run", "--config", config)
 	v.open()
 	terminal := begin(t, "connect", "anna", "--config", config)
-	back := w.consent(strings.TrimSpace(terminal.waitFor("http")), fakecloud.Answer{Person: "anna"})
+	back := w.comeBack(strings.TrimSpace(terminal.waitFor("http")), fakecloud.Answer{Person: "anna"})
 	end, body := v.get(back)
 	if end != back || !strings.Contains(body, `name="password"`) || strings.Contains(body, "connected") {
 		t.Fatalf("without the password the callback shows %q:\n%s", end, body)
