@@ -66,7 +66,7 @@ func TestNamesLikeRoutes(t *testing.T) {
 		name = next
 		b.get("/").wants(http.StatusOK, "✓ Connected").holds(`href="./people/` + name + `"`)
 		b.get("/people/"+name+"/weigh-ins.csv").wants(http.StatusOK, "measured_at")
-		b.post("/people/"+name+"/poll").follow().wants(http.StatusOK, "The cloud is being asked for "+name+".")
+		b.post("/people/"+name+"/poll").follow().wants(http.StatusOK, "The cloud is being asked for "+strings.ToUpper(name[:1])+name[1:]+".")
 	}
 }
 
@@ -76,7 +76,7 @@ func TestPoll(t *testing.T) {
 	h.connect("anna")
 	b := h.browser()
 	h.cloud.Person("anna").WeighIn(h.clock.Now(), 70.4, 30)
-	b.post("/people/anna/poll").follow().wants(http.StatusOK, "The cloud is being asked for anna.")
+	b.post("/people/anna/poll").follow().wants(http.StatusOK, "The cloud is being asked for Anna.")
 	h.until("the weigh-in", func() bool { return strings.Contains(b.get("/").text(), "70.4 kg") })
 	b.post("/people/anna/poll", "from", "person").follow().wants(http.StatusOK, "The cloud is being asked.")
 	b.post("/people/nobody/poll").wants(http.StatusNotFound, "Nobody of that name is connected.")
