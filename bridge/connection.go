@@ -4,7 +4,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
@@ -74,9 +73,9 @@ type ConnectionState struct {
 	NextPoll        *string `json:"next_poll"`
 	SignInExpiresAt *string `json:"sign_in_expires_at"`
 	// ExpiresSoon warns two days before that.
-	ExpiresSoon bool     `json:"sign_in_expires_soon"`
-	Backend     string   `json:"backend"`
-	Missing     []string `json:"missing"` // metrics that were not granted
+	ExpiresSoon bool            `json:"sign_in_expires_soon"`
+	Backend     string          `json:"backend"`
+	Missing     []fitbit.Metric `json:"missing"` // what was not granted
 }
 
 // expiryWarning is how long before a sign-in ends by itself the house is told.
@@ -104,25 +103,22 @@ func (t troubles) worst() (State, error) {
 
 // missing lists the metrics that the person did not grant: those that the sign-in
 // says it does not cover, and those that were refused.
-func (t troubles) missing(uncovered []fitbit.Metric) []string {
-	names := make(map[string]bool)
-	for _, m := range uncovered {
-		names[string(m)] = true
-	}
+func (t troubles) missing(uncovered []fitbit.Metric) []fitbit.Metric {
+	list := append([]fitbit.Metric{}, uncovered...) // never null
 	for m, err := range t {
 		if errors.Is(err, fitbit.ErrPermission) {
-			names[string(m)] = true
+			list = append(list, m)
 		}
 	}
-	return slices.AppendSeq([]string{}, slices.Values(slices.Sorted(maps.Keys(names))))
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 // connection describes how things stand.
 func (p *person) connection() ConnectionState {
 	state, cause := p.troubles.worst()
-	c := ConnectionState{
-		State: state, Backend: p.account.Backend, Missing: p.troubles.missing(p.account.Missing), ExpiresSoon: p.expiresSoon(),
-	}
+	missing := p.troubles.missing(p.account.Missing)
+	c := ConnectionState{State: state, Backend: p.account.Backend, Missing: missing, ExpiresSoon: p.expiresSoon()}
 	loc := p.location()
 	switch {
 	case cause != nil:
@@ -134,8 +130,8 @@ func (p *person) connection() ConnectionState {
 		}
 		c.Detail = new("the sign-in " + verb + " on " + p.account.SignInExpires.In(loc).Format("2 January at 15:04") + ": the cloud project is in test mode")
 		c.Hint = new(p.advise(publishHint))
-	case len(c.Missing) > 0:
-		c.Detail = new("not granted at sign-in: " + words(c.Missing))
+	case len(missing) > 0:
+		c.Detail = new("not granted at sign-in: " + fitbit.Words(missing...))
 		c.Hint = new(p.advise("sign in again and leave every box ticked: fitbit2mqtt connect ACCOUNT"))
 	}
 	c.LastSuccess, c.SignInExpiresAt = stamp(in(p.profile.LastSuccess, loc)), stamp(in(p.account.SignInExpires, loc))
@@ -143,14 +139,6 @@ func (p *person) connection() ConnectionState {
 		c.NextPoll = stamp(in(p.nextDue(), loc))
 	}
 	return c
-}
-
-func words(metrics []string) string {
-	list := make([]string, len(metrics))
-	for i, m := range metrics {
-		list[i] = fitbit.Metric(m).Words()
-	}
-	return strings.Join(list, ", ")
 }
 
 // expiresSoon reports whether it is time to warn of the end of a sign-in.

@@ -50,7 +50,7 @@ func TestTheMostUrgentTroubleIsShown(t *testing.T) {
 		}
 	}
 	list := troubles{fitbit.HRV: fitbit.ErrPermission, fitbit.DevicesMetric: fitbit.ErrPermission, fitbit.WeightMetric: fitbit.ErrProtocol}
-	if got := list.missing([]fitbit.Metric{fitbit.HeartZones, fitbit.DevicesMetric}); !slices.Equal(got, []string{"devices", "heart_zones", "hrv"}) {
+	if got := list.missing([]fitbit.Metric{fitbit.HeartZones, fitbit.DevicesMetric}); !slices.Equal(got, []fitbit.Metric{"devices", "heart_zones", "hrv"}) {
 		t.Errorf("missing: %v", got)
 	}
 }

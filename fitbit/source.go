@@ -2,6 +2,7 @@ package fitbit
 
 import (
 	"context"
+	"strings"
 	"time"
 )
 
@@ -92,6 +93,15 @@ const (
 	DevicesMetric    Metric = "devices"
 	SettingsMetric   Metric = "settings"
 )
+
+// Words lists metrics as people know them.
+func Words(metrics ...Metric) string {
+	list := make([]string, len(metrics))
+	for i, m := range metrics {
+		list[i] = m.Words()
+	}
+	return strings.Join(list, ", ")
+}
 
 // Words names the metric as people know it.
 func (m Metric) Words() string {

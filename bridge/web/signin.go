@@ -210,7 +210,7 @@ func (s *site) showSignIn(w http.ResponseWriter, r *http.Request, code int, prob
 	v.Move, v.Catchable, v.RedirectURL = p.Move, s.catchable(r), s.redirect.String()
 	if o := p.Outcome; o != nil {
 		v.Connected, t = o.Trouble == nil, o.Trouble
-		v.Missing = words(o.Missing)
+		v.Missing = fitbit.Words(o.Missing...)
 		v.Ends = whenOf(o.SignInExpires.Local(), s.Now()) // of the machine, as long as nobody knows the person's
 		if o.SignInExpires.IsZero() {
 			v.Ends = nil
@@ -224,14 +224,6 @@ func (s *site) showSignIn(w http.ResponseWriter, r *http.Request, code int, prob
 	}
 	v.Live = code == http.StatusOK // what went wrong stays to be read
 	render(s, w, r, code, "signin", v)
-}
-
-func words(metrics []fitbit.Metric) string {
-	list := make([]string, len(metrics))
-	for i, m := range metrics {
-		list[i] = m.Words()
-	}
-	return strings.Join(list, ", ")
 }
 
 // paste takes the address that a browser ended up at.

@@ -25,7 +25,7 @@ func TestStatusOfEveryState(t *testing.T) {
 		if got := statusOf(bridge.ConnectionState{State: s}); got != want[s] || got.Word == "" {
 			t.Errorf("%s: %v", s, got)
 		}
-		label := signInLabel(bridge.ConnectionState{State: s, Missing: []string{"hrv"}})
+		label := signInLabel(bridge.ConnectionState{State: s, Missing: []fitbit.Metric{"hrv"}})
 		if wanted := map[bridge.State]string{bridge.StateOK: "Grant it now", bridge.StateSignInRequired: "Sign in again"}[s]; label != wanted {
 			t.Errorf("%s: button %q", s, label)
 		}
@@ -33,11 +33,11 @@ func TestStatusOfEveryState(t *testing.T) {
 	if got := statusOf(bridge.ConnectionState{State: "of a later version"}); got.Word != "Trouble" {
 		t.Errorf("unknown state: %v", got)
 	}
-	soon := bridge.ConnectionState{State: bridge.StateOK, ExpiresSoon: true, Missing: []string{"hrv"}}
+	soon := bridge.ConnectionState{State: bridge.StateOK, ExpiresSoon: true, Missing: []fitbit.Metric{"hrv"}}
 	if statusOf(soon).Word != "Sign-in ends soon" || signInLabel(soon) != "Sign in again" {
 		t.Error("what ends soon is not the first thing to be said")
 	}
-	if got := statusOf(bridge.ConnectionState{State: bridge.StateOK, Missing: []string{"hrv"}}); got.Word != "Connected in part" {
+	if got := statusOf(bridge.ConnectionState{State: bridge.StateOK, Missing: []fitbit.Metric{"hrv"}}); got.Word != "Connected in part" {
 		t.Errorf("in part: %v", got)
 	}
 }

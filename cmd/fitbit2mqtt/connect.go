@@ -101,17 +101,9 @@ func (a *app) welcome(o signin.Outcome) error {
 			"publish the app (Google Auth Platform, Audience), then sign in again.", o.SignInExpires.Format("2 January 2006"))
 	}
 	if len(o.Missing) > 0 {
-		text += "\nNot granted: " + wordsOf(o.Missing) + ". To change that, sign in again and leave every box ticked."
+		text += "\nNot granted: " + fitbit.Words(o.Missing...) + ". To change that, sign in again and leave every box ticked."
 	}
 	return a.printf("%s\n", text)
-}
-
-func wordsOf(metrics []fitbit.Metric) string {
-	words := make([]string, len(metrics))
-	for i, m := range metrics {
-		words[i] = m.Words()
-	}
-	return strings.Join(words, ", ")
 }
 
 // awaitOutcome waits for the browser, for an address pasted at the terminal, or for

@@ -16,7 +16,6 @@ package signin
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -122,69 +121,6 @@ func (d *Desk) cloud(backend string) (Cloud, error) {
 	return c, nil
 }
 
-// choose finds the OAuth client for a new attempt.
-func (d *Desk) choose(ctx context.Context, backend string, cloud Cloud, wanted, before string) (tokenstore.Client, error) {
-	if wanted != "" {
-		c, err := d.client(ctx, backend, cloud, wanted)
-		if errors.Is(err, tokenstore.ErrNoClient) {
-			err = &Trouble{
-				Code: Setup, Detail: "there is no such OAuth client here: " + wanted, cause: err,
-				Hint: "choose one that is listed, or enter its id and secret first",
-			}
-		}
-		return c, err
-	}
-	if before != "" {
-		if c, err := d.client(ctx, backend, cloud, before); !errors.Is(err, tokenstore.ErrNoClient) {
-			return c, err
-		}
-	}
-	if cloud.ClientID != "" && cloud.ClientSecret != "" {
-		return d.client(ctx, backend, cloud, cloud.ClientID)
-	}
-	ids, err := d.Store.Clients(ctx, backend)
-	if err != nil {
-		return tokenstore.Client{}, err
-	}
-	if len(ids) == 0 {
-		return tokenstore.Client{}, &Trouble{
-			Code: Setup, Detail: ErrNoClient.Error(), cause: ErrNoClient,
-			Hint: "create one in the cloud's console, then set " + backend + ".client_id and " + backend + ".client_secret, or enter both by hand",
-		}
-	}
-	return d.client(ctx, backend, cloud, ids[len(ids)-1])
-}
-
-// client returns the OAuth client of that id; "" is the configured one.
-func (d *Desk) client(ctx context.Context, backend string, cloud Cloud, id string) (tokenstore.Client, error) {
-	if id == "" || id == cloud.ClientID {
-		if cloud.ClientID == "" || cloud.ClientSecret == "" {
-			return tokenstore.Client{}, tokenstore.ErrNoClient
-		}
-		return tokenstore.Client{Backend: backend, ID: cloud.ClientID, Secret: cloud.ClientSecret}, nil
-	}
-	return d.Store.Client(ctx, backend, id)
-}
-
-// app is the sign-in that an existing grant or attempt belongs to.
-func (d *Desk) app(ctx context.Context, backend, client string) (fitbit.Authorizer, error) {
-	cloud, err := d.cloud(backend)
-	if err != nil {
-		return nil, err
-	}
-	c, err := d.client(ctx, backend, cloud, client)
-	if errors.Is(err, tokenstore.ErrNoClient) {
-		return nil, &fitbit.CloudError{
-			Kind: fitbit.ErrSetup, Detail: "the OAuth client of this sign-in is not configured any more",
-			Hint: "put " + backend + ".client_id and " + backend + ".client_secret back, or sign in again: fitbit2mqtt connect ACCOUNT",
-		}
-	}
-	if err != nil {
-		return nil, err
-	}
-	return cloud.Authorizer(c.ID, c.Secret), nil
-}
-
 // ConsentOrigins are the origins of the clouds' consent pages, such as
 // "https://accounts.google.com".
 func (d *Desk) ConsentOrigins() (list []string) {
@@ -195,38 +131,6 @@ func (d *Desk) ConsentOrigins() (list []string) {
 		}
 	}
 	return list
-}
-
-// KnownClient is an OAuth client that people can sign in with.
-type KnownClient struct {
-	ID         string
-	Configured bool // in the configuration, not entered by hand
-}
-
-// Clients lists the OAuth clients of the default cloud, the configured one first.
-// Errors: the store's.
-func (d *Desk) Clients(ctx context.Context) (list []KnownClient, err error) {
-	cloud := d.Clouds[d.Default]
-	if cloud.ClientID != "" && cloud.ClientSecret != "" {
-		list = append(list, KnownClient{ID: cloud.ClientID, Configured: true})
-	}
-	ids, err := d.Store.Clients(ctx, d.Default)
-	for _, id := range ids {
-		if id != cloud.ClientID {
-			list = append(list, KnownClient{ID: id})
-		}
-	}
-	return list, err
-}
-
-// SaveClient stores an OAuth client of the default cloud. Errors: the store's.
-func (d *Desk) SaveClient(ctx context.Context, id, secret string) error {
-	return d.Store.SaveClient(ctx, tokenstore.Client{Backend: d.Default, ID: id, Secret: secret})
-}
-
-// ForgetClient forgets one. Errors: [tokenstore.ErrClientInUse], [tokenstore.ErrNoClient], the store's.
-func (d *Desk) ForgetClient(ctx context.Context, id string) error {
-	return d.Store.RemoveClient(ctx, d.Default, id)
 }
 
 // Source returns the source of the account with that UID, whose tokens are renewed
@@ -269,58 +173,4 @@ func (p patient) Token(ctx context.Context) (string, error) {
 		return "", ctx.Err()
 	}
 	return token, err
-}
-
-// Outcome is what became of a sign-in that succeeded.
-type Outcome struct {
-	Account string          `json:"account"`
-	Missing []fitbit.Metric `json:"missing,omitempty"` // what was not granted
-	// SignInExpires is when the sign-in ends by itself: the cloud project is in
-	// test mode. Zero if it does not.
-	SignInExpires time.Time `json:"sign_in_expires,omitzero"`
-	Trouble       *Trouble  `json:"trouble,omitempty"` // why it failed; nil if it did not
-}
-
-// ID names the sign-in of that state, see [Desk.Progress].
-func ID(state string) string {
-	return tokenstore.Attempt{Attempt: fitbit.Attempt{State: state}}.ID()
-}
-
-// Progress is how far a sign-in has come. Exactly one of Started's address, Outcome
-// and neither (somebody is at it) is there.
-type Progress struct {
-	Started
-	Outcome *Outcome
-}
-
-// Progress says how the sign-in of that ID is going. Errors: a [*Trouble] if it is
-// unknown, or nothing can come of it any more; the store's.
-func (d *Desk) Progress(ctx context.Context, id string) (Progress, error) {
-	p, err := d.Store.SignInProgress(ctx, id)
-	switch {
-	case errors.Is(err, tokenstore.ErrNoAttempt):
-		return Progress{}, tooLate("")
-	case err != nil:
-		return Progress{}, err
-	case p.Expired:
-		return Progress{Started: Started{Name: p.Attempt.Name, Client: p.Attempt.Client}}, tooLate(p.Attempt.Name)
-	case p.Outcome != "":
-		var o Outcome
-		if err := json.Unmarshal([]byte(p.Outcome), &o); err != nil {
-			return Progress{}, fmt.Errorf("stored outcome: %w", err)
-		}
-		return Progress{Started: Started{ID: id, Name: p.Attempt.Name, Client: p.Attempt.Client}, Outcome: &o}, nil
-	case p.Abandoned:
-		return Progress{Started: Started{Name: p.Attempt.Name, Client: p.Attempt.Client}}, abandoned(p.Attempt.Name)
-	case p.Taken():
-		return Progress{Started: Started{ID: id, Name: p.Attempt.Name, Client: p.Attempt.Client}}, nil
-	}
-	app, err := d.app(ctx, p.Attempt.Backend, p.Attempt.Client)
-	if errors.Is(err, fitbit.ErrSetup) {
-		err = trouble(err, p.Attempt.Name)
-	}
-	if err != nil {
-		return Progress{}, err
-	}
-	return Progress{Started: started(p.Attempt, app)}, nil
 }

@@ -1,0 +1,104 @@
+package signin
+
+import (
+	"context"
+	"errors"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
+	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore"
+)
+
+// KnownClient is an OAuth client that people can sign in with.
+type KnownClient struct {
+	ID         string
+	Configured bool // in the configuration, not entered by hand
+}
+
+// Clients lists the OAuth clients of the default cloud, the configured one first.
+// Errors: the store's.
+func (d *Desk) Clients(ctx context.Context) (list []KnownClient, err error) {
+	cloud := d.Clouds[d.Default]
+	if cloud.ClientID != "" && cloud.ClientSecret != "" {
+		list = append(list, KnownClient{ID: cloud.ClientID, Configured: true})
+	}
+	ids, err := d.Store.Clients(ctx, d.Default)
+	for _, id := range ids {
+		if id != cloud.ClientID {
+			list = append(list, KnownClient{ID: id})
+		}
+	}
+	return list, err
+}
+
+// SaveClient stores an OAuth client of the default cloud. Errors: the store's.
+func (d *Desk) SaveClient(ctx context.Context, id, secret string) error {
+	return d.Store.SaveClient(ctx, tokenstore.Client{Backend: d.Default, ID: id, Secret: secret})
+}
+
+// ForgetClient forgets one. Errors: [tokenstore.ErrClientInUse], [tokenstore.ErrNoClient], the store's.
+func (d *Desk) ForgetClient(ctx context.Context, id string) error {
+	return d.Store.RemoveClient(ctx, d.Default, id)
+}
+
+// choose finds the OAuth client for a new attempt.
+func (d *Desk) choose(ctx context.Context, backend string, cloud Cloud, wanted, before string) (tokenstore.Client, error) {
+	if wanted != "" {
+		c, err := d.client(ctx, backend, cloud, wanted)
+		if errors.Is(err, tokenstore.ErrNoClient) {
+			err = &Trouble{
+				Code: Setup, Detail: "there is no such OAuth client here: " + wanted, cause: err,
+				Hint: "choose one that is listed, or enter its id and secret first",
+			}
+		}
+		return c, err
+	}
+	if before != "" {
+		if c, err := d.client(ctx, backend, cloud, before); !errors.Is(err, tokenstore.ErrNoClient) {
+			return c, err
+		}
+	}
+	if cloud.ClientID != "" && cloud.ClientSecret != "" {
+		return d.client(ctx, backend, cloud, cloud.ClientID)
+	}
+	ids, err := d.Store.Clients(ctx, backend)
+	if err != nil {
+		return tokenstore.Client{}, err
+	}
+	if len(ids) == 0 {
+		return tokenstore.Client{}, &Trouble{
+			Code: Setup, Detail: ErrNoClient.Error(), cause: ErrNoClient,
+			Hint: "create one in the cloud's console, then set " + backend + ".client_id and " + backend + ".client_secret, or enter both by hand",
+		}
+	}
+	return d.client(ctx, backend, cloud, ids[len(ids)-1])
+}
+
+// client returns the OAuth client of that id; "" is the configured one.
+func (d *Desk) client(ctx context.Context, backend string, cloud Cloud, id string) (tokenstore.Client, error) {
+	if id == "" || id == cloud.ClientID {
+		if cloud.ClientID == "" || cloud.ClientSecret == "" {
+			return tokenstore.Client{}, tokenstore.ErrNoClient
+		}
+		return tokenstore.Client{Backend: backend, ID: cloud.ClientID, Secret: cloud.ClientSecret}, nil
+	}
+	return d.Store.Client(ctx, backend, id)
+}
+
+// app is the sign-in that an existing grant or attempt belongs to.
+func (d *Desk) app(ctx context.Context, backend, client string) (fitbit.Authorizer, error) {
+	cloud, err := d.cloud(backend)
+	if err != nil {
+		return nil, err
+	}
+	c, err := d.client(ctx, backend, cloud, client)
+	if errors.Is(err, tokenstore.ErrNoClient) {
+		return nil, &fitbit.CloudError{
+			Kind: fitbit.ErrSetup, Detail: "the OAuth client of this sign-in is not configured any more",
+			Hint: "put " + backend + ".client_id and " + backend + ".client_secret back, or sign in again: fitbit2mqtt connect ACCOUNT",
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return cloud.Authorizer(c.ID, c.Secret), nil
+}
