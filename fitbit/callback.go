@@ -56,10 +56,17 @@ func ParseCallback(text string) (Callback, error) {
 // what is pasted by mistake.
 const leastCode = 16
 
+// googleSecret is how Google's client secrets begin. One that is pasted by mistake goes
+// nowhere.
+const googleSecret = "GOCSPX-"
+
 // bareCode accepts a code as it stands in an address ("4%2F0A…") or decoded.
 func bareCode(s string) (Callback, error) {
 	code, err := url.PathUnescape(s)
-	if err != nil || len(code) < leastCode || strings.Contains(code, ":") || !printable(code) { // with a colon it is an address
+	foreign := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("/_-.~", r)
+	}
+	if err != nil || len(code) < leastCode || strings.ContainsFunc(code, foreign) || strings.HasPrefix(code, googleSecret) {
 		return Callback{}, ErrNoCallback
 	}
 	return Callback{Code: code}, nil

@@ -19,7 +19,7 @@ const (
 	attemptLife = 10 * time.Minute
 	// settleLife is how long whoever took an attempt has to say what became of it:
 	// longer than any cloud may take over a code.
-	settleLife = 2 * time.Minute
+	settleLife = time.Minute
 	// outcomeLife is how long it is remembered what became of an attempt.
 	outcomeLife = time.Hour
 )
@@ -28,9 +28,11 @@ const (
 type Attempt struct {
 	fitbit.Attempt
 	Name    string
+	UID     string // of the account, which may be renamed meanwhile; empty for a new one
 	Backend string
 	Client  string // id of the OAuth client
-	Move    bool   // another cloud identity may take over the name
+	Secret  string // the client's, if it was entered for this attempt and is not proven yet
+	Move    bool   // another cloud identity may take over the account
 }
 
 // ID names the attempt where its state must not show, such as in our own addresses.
@@ -61,9 +63,10 @@ func (s *Store) BeginSignIn(ctx context.Context, a Attempt) error {
 		if err != nil {
 			return fmt.Errorf("forget old attempts: %w", err)
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO attempts (state, id, verifier, redirect_url, name, backend, client, move, begun_at)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			a.State, a.ID(), s.box.seal(place{a.State, "verifier"}, a.Verifier), a.RedirectURL, a.Name, a.Backend, a.Client, a.Move, millis(now))
+		_, err = tx.ExecContext(ctx, `INSERT INTO attempts (state, id, verifier, redirect_url, name, uid, backend, client, secret, move, begun_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			a.State, a.ID(), s.box.seal(place{a.State, "verifier"}, a.Verifier), a.RedirectURL, a.Name, a.UID, a.Backend,
+			a.Client, s.box.seal(place{a.State, "secret"}, a.Secret), a.Move, millis(now))
 		if err != nil {
 			return fmt.Errorf("remember attempt: %w", err)
 		}
@@ -71,8 +74,8 @@ func (s *Store) BeginSignIn(ctx context.Context, a Attempt) error {
 	})
 }
 
-// TakeSignIn returns the attempt that state names. It can be taken once; its
-// verifier is gone from the store then. Errors: ErrNoAttempt, ErrStorage, ctx's own.
+// TakeSignIn returns the attempt that state names. It can be taken once; its secrets
+// are gone from the store then. Errors: ErrNoAttempt, ErrStorage, ctx's own.
 func (s *Store) TakeSignIn(ctx context.Context, state string) (Attempt, error) {
 	var p Progress
 	err := s.write(ctx, func(tx *sql.Tx) (err error) {
@@ -82,7 +85,7 @@ func (s *Store) TakeSignIn(ctx context.Context, state string) (Attempt, error) {
 		if p.Taken() || p.Expired {
 			return ErrNoAttempt
 		}
-		_, err = tx.ExecContext(ctx, "UPDATE attempts SET verifier = x'', taken_at = ? WHERE state = ?", millis(s.now()), state)
+		_, err = tx.ExecContext(ctx, "UPDATE attempts SET verifier = x'', secret = x'', taken_at = ? WHERE state = ?", millis(s.now()), state)
 		return err
 	})
 	if errors.Is(err, ErrNoAttempt) {
@@ -105,7 +108,7 @@ func (s *Store) SettleSignIn(ctx context.Context, a Attempt, outcome string) err
 
 // Progress is how far an attempt has come.
 type Progress struct {
-	Attempt Attempt // without verifier once it is taken
+	Attempt Attempt // without secrets once it is taken
 	TakenAt time.Time
 	Outcome string // as it was settled; empty until then
 	Expired bool   // nobody took it in time
@@ -126,11 +129,11 @@ func (s *Store) SignInProgress(ctx context.Context, id string) (Progress, error)
 func (s *Store) findAttempt(ctx context.Context, q queryer, where, key string) (Progress, error) {
 	var p Progress
 	a := &p.Attempt
-	var sealed []byte
+	var verifier, secret []byte
 	var begun, taken int64
-	err := q.QueryRowContext(ctx, `SELECT state, verifier, redirect_url, name, backend, client, move, begun_at, taken_at, outcome
+	err := q.QueryRowContext(ctx, `SELECT state, verifier, redirect_url, name, uid, backend, client, secret, move, begun_at, taken_at, outcome
 		FROM attempts WHERE `+where, key).
-		Scan(&a.State, &sealed, &a.RedirectURL, &a.Name, &a.Backend, &a.Client, &a.Move, &begun, &taken, &p.Outcome)
+		Scan(&a.State, &verifier, &a.RedirectURL, &a.Name, &a.UID, &a.Backend, &a.Client, &secret, &a.Move, &begun, &taken, &p.Outcome)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Progress{}, ErrNoAttempt
 	}
@@ -140,10 +143,19 @@ func (s *Store) findAttempt(ctx context.Context, q queryer, where, key string) (
 	p.TakenAt = fromMillis(taken)
 	p.Expired = !p.Taken() && s.now().Sub(fromMillis(begun)) > attemptLife
 	p.Abandoned = p.Taken() && p.Outcome == "" && s.now().Sub(p.TakenAt) > settleLife
-	if len(sealed) > 0 {
-		if a.Verifier, err = s.open(a.State, "verifier", sealed); err != nil {
-			return Progress{}, err
-		}
+	if a.Verifier, err = s.openUnlessEmpty(a.State, "verifier", verifier); err == nil {
+		a.Secret, err = s.openUnlessEmpty(a.State, "secret", secret)
+	}
+	if err != nil {
+		return Progress{}, err
 	}
 	return p, nil
+}
+
+// openUnlessEmpty opens a secret that may have been taken.
+func (s *Store) openUnlessEmpty(row, column string, sealed []byte) (string, error) {
+	if len(sealed) == 0 {
+		return "", nil
+	}
+	return s.open(row, column, sealed)
 }

@@ -14,7 +14,10 @@ import (
 
 // SignIn is a sign-in that has succeeded.
 type SignIn struct {
-	Name    string
+	Name string
+	// UID is the account that the sign-in was begun for, whatever it is called by now;
+	// empty if there was none of that name.
+	UID     string
 	Backend string
 	User    string // the cloud identity, from [fitbit.Identity]
 	// Grant may lack a refresh token, or the scopes, only if the same person
@@ -28,9 +31,10 @@ type SignIn struct {
 // Connect stores a sign-in as a new account, or into the existing one of that
 // name, which keeps its UID.
 //
-// Errors: those of [fitbit.CheckName]; ErrOtherIdentity if the name belongs to
-// another identity and Move is not set; ErrIdentityTaken, with the other name;
-// [fitbit.ErrReauthRequired] if there is no refresh token; ErrStorage; ctx's own.
+// Errors: those of [fitbit.CheckName]; ErrNotFound if the account was removed
+// meanwhile; ErrOtherIdentity if it belongs to another identity and Move is not set;
+// ErrIdentityTaken, with the other name; [fitbit.ErrReauthRequired] if there is no
+// refresh token; ErrStorage; ctx's own.
 func (s *Store) Connect(ctx context.Context, in SignIn) (Account, error) {
 	if err := fitbit.CheckName(in.Name); err != nil {
 		return Account{}, err
@@ -59,7 +63,7 @@ func (s *Store) Connect(ctx context.Context, in SignIn) (Account, error) {
 		if err != nil {
 			return err
 		}
-		if a, err = findAccount(ctx, tx, "name = ?", in.Name); err != nil {
+		if a, err = findAccount(ctx, tx, "backend = ? AND user = ?", in.Backend, in.User); err != nil {
 			return err
 		}
 		return changed(ctx, tx)
@@ -70,24 +74,31 @@ func (s *Store) Connect(ctx context.Context, in SignIn) (Account, error) {
 	return a, nil
 }
 
-// admit returns the existing account of that name, if any, provided that the
-// sign-in may go there.
+// admit returns the account that the sign-in goes to, if it exists, provided that it
+// may go there.
 func admit(ctx context.Context, tx *sql.Tx, in SignIn) (Account, error) {
-	holder, err := findAccount(ctx, tx, "backend = ? AND user = ?", in.Backend, in.User)
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	var old Account
+	var err error
+	if in.UID != "" {
+		old, err = findAccount(ctx, tx, "uid = ?", in.UID)
+	} else if old, err = findAccount(ctx, tx, "name = ?", in.Name); errors.Is(err, ErrNotFound) {
+		err = nil // a new one
+	}
+	if err != nil {
 		return Account{}, err
 	}
-	if err == nil && holder.Name != in.Name {
+	holder, err := findAccount(ctx, tx, "backend = ? AND user = ?", in.Backend, in.User)
+	switch {
+	case errors.Is(err, ErrNotFound):
+	case err != nil:
+		return Account{}, err
+	case holder.UID != old.UID:
 		return Account{}, fmt.Errorf("%w: %s", ErrIdentityTaken, holder.Name)
 	}
-	old, err := findAccount(ctx, tx, "name = ?", in.Name)
-	if errors.Is(err, ErrNotFound) {
-		return Account{}, nil
+	if old.UID != "" && !in.Move && (old.Backend != in.Backend || old.User != in.User) {
+		return Account{}, fmt.Errorf("%w: %s", ErrOtherIdentity, old.Name)
 	}
-	if err == nil && !in.Move && (old.Backend != in.Backend || old.User != in.User) {
-		return Account{}, fmt.Errorf("%w: %s", ErrOtherIdentity, in.Name)
-	}
-	return old, err
+	return old, nil
 }
 
 // insert starts the revisions somewhere else for every account, so that a renewal

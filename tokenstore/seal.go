@@ -157,6 +157,7 @@ func (s *Store) sealAll(ctx context.Context, tx *sql.Tx) error {
 		{"access_token", "SELECT uid, access_token FROM accounts", "UPDATE accounts SET access_token = ? WHERE uid = ?"},
 		{"refresh_token", "SELECT uid, refresh_token FROM accounts", "UPDATE accounts SET refresh_token = ? WHERE uid = ?"},
 		{"verifier", "SELECT state, verifier FROM attempts WHERE taken_at = 0", "UPDATE attempts SET verifier = ? WHERE state = ?"},
+		{"secret", "SELECT state, secret FROM attempts WHERE taken_at = 0 AND length(secret) > 0", "UPDATE attempts SET secret = ? WHERE state = ?"},
 		{"secret", "SELECT backend || '/' || id, secret FROM clients", "UPDATE clients SET secret = ? WHERE backend || '/' || id = ?"},
 	} {
 		plain, err := readAll(ctx, tx, secrets.read)

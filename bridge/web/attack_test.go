@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/fakecloud"
+	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore"
 	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore/signin"
 )
 
@@ -52,7 +53,7 @@ func attacked(t *testing.T, p plan) (h *house, attempt string) {
 	t.Helper()
 	h = newHouse(t, p)
 	h.connect("anna")
-	if err := h.desk.SaveClient(t.Context(), testingID, testingSecret); err != nil {
+	if err := h.tokens.SaveClient(t.Context(), tokenstore.Client{Backend: "google", ID: testingID, Secret: testingSecret}); err != nil {
 		t.Fatal(err)
 	}
 	begun, err := h.desk.Begin(t.Context(), signin.Request{Name: "anna"})
@@ -124,7 +125,7 @@ func TestForgedCallbacks(t *testing.T) {
 		if strings.Contains(a.header.Get("Location"), "forged") || strings.Contains(a.header.Get("Location"), "guessed") {
 			t.Errorf("leads to %s", a.goesTo())
 		}
-		a.follow().wants(http.StatusNotFound, "This sign-in is over")
+		a.follow().wants(http.StatusNotFound, "No sign-in that was begun here waits for this address.")
 	}
 	h.untouched(attempt)
 

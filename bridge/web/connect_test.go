@@ -23,9 +23,7 @@ func (h *house) secondDesk() *signin.Desk {
 		h.tb.Fatal(err)
 	}
 	h.tb.Cleanup(func() { _ = store.Close() })
-	desk := *h.desk
-	desk.Store = store
-	return &desk
+	return &signin.Desk{Store: store, Clouds: h.desk.Clouds, Default: h.desk.Default, Log: h.desk.Log}
 }
 
 func finish(t *testing.T, d *signin.Desk, back string) {
@@ -187,13 +185,73 @@ func TestClientForgottenDuringASignIn(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, plan{})
 	b := h.browser()
-	begun := b.begin("name", "anna", "client", "new", "id", testingID, "secret", testingSecret)
+	if err := h.tokens.SaveClient(t.Context(), tokenstore.Client{Backend: "google", ID: testingID, Secret: testingSecret}); err != nil {
+		t.Fatal(err)
+	}
+	begun := b.begin("name", "anna", "client", testingID)
 	back := h.consent(begun.consentLink(), fakecloud.Answer{Person: "anna"})
 	b.post("/clients/forget", "id", testingID).follow().wants(http.StatusOK)
 	gone := "The OAuth client of this sign-in is not configured any more"
 	b.get(begun.at.Path).wants(http.StatusOK, gone, "sign in again")
 	b.post(begun.at.Path, "address", back).wants(http.StatusOK, gone)
 	b.get(back).follow().wants(http.StatusOK, gone)
+}
+
+// A secret that is typed in replaces a good one only when it has proven good itself:
+// others sign in through the same project.
+func TestAWrongSecretSpoilsNothing(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plan{})
+	b := h.browser()
+	good := []string{"client", "new", "id", testingID, "secret", testingSecret}
+	b.begin(append([]string{"name", "anna"}, good...)...).comeBack(fakecloud.Answer{Person: "anna"}).wants(http.StatusOK, "Anna is connected")
+	b.begin("name", "ben", "client", "new", "id", testingID, "secret", "GOCSPX-mistyped").comeBack(fakecloud.Answer{Person: "ben"}).
+		wants(http.StatusOK, "Ben could not be signed in", "Google does not accept the client id or secret", "Enter the client secret again").
+		holds(`href="../connect?name=ben&amp;id=`)
+	if c, err := h.tokens.Client(t.Context(), "google", testingID); err != nil || c.Secret != testingSecret {
+		t.Errorf("anna's project has another secret now (%v)", err)
+	}
+	b.get("/connect?name=ben&id="+testingID).wants(http.StatusOK, "Client secret").holds(`name="name" value="ben"`, `name="id" value="`+testingID+`"`)
+	b.begin("name", "ben", "client", "new", "id", "nobody.apps.example", "secret", "GOCSPX-any").wants(http.StatusOK, "Sign in as Ben")
+	if ids, err := h.tokens.Clients(t.Context(), "google"); err != nil || len(ids) != 1 {
+		t.Errorf("a project that never worked is kept: %v (%v)", ids, err)
+	}
+	// What was chosen stays chosen when something else is wrong.
+	b.post("/connect", "name", "Ben Junior", "client", testingID).wants(http.StatusBadRequest, "That name is not allowed").
+		holds(`value="` + testingID + `" checked`)
+}
+
+// A sign-in is for the account that it was begun for, whatever that is called by the
+// time the code comes back.
+func TestRenamedDuringASignIn(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plan{})
+	h.cloud.AddPerson(fakecloud.PersonOptions{Name: "carla"})
+	for _, name := range []string{"anna", "ben"} {
+		h.connect(name)
+	}
+	anna, err := h.tokens.Account(t.Context(), "anna")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := h.browser()
+	again := h.consent(b.begin("name", "anna").consentLink(), fakecloud.Answer{Person: "anna"})
+	move := h.consent(b.begin("name", "ben", "move", "yes").consentLink(), fakecloud.Answer{Person: "carla"})
+	b.post("/people/ben/rename", "to", "benno").follow()
+	b.post("/people/anna/rename", "to", "ben").follow()
+	b.get(again).follow().wants(http.StatusOK, "is connected")
+	b.get(move).follow().wants(http.StatusOK, "is connected")
+	if a, err := h.tokens.Account(t.Context(), "ben"); err != nil || a.UID != anna.UID || a.User != anna.User || a.Generation != anna.Generation+1 {
+		t.Errorf("anna, called ben now, is %+v (%v)", a, err)
+	}
+	if a, err := h.tokens.Account(t.Context(), "benno"); err != nil || a.User != h.cloud.Person("carla").User() {
+		t.Errorf("ben, called benno now, is %+v (%v)", a, err)
+	}
+	gone := h.consent(b.begin("name", "benno").consentLink(), fakecloud.Answer{Person: "carla"})
+	if _, err := h.tokens.Remove(t.Context(), "benno"); err != nil { // without a word to the cloud, which would void the code
+		t.Fatal(err)
+	}
+	b.get(gone).follow().wants(http.StatusOK, "Benno was removed while the sign-in was under way.")
 }
 
 // TestSignInAgain keeps what is known of the person.

@@ -14,15 +14,13 @@ import (
 func TestWhatNewRefuses(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, plan{})
-	spoilt := *h.desk
-	cloud := spoilt.Clouds["google"]
+	cloud := h.desk.Clouds["google"]
 	cloud.RedirectURL = "http://[::1"
-	spoilt.Clouds = map[string]signin.Cloud{"google": cloud}
-	nowhere := *h.desk
-	nowhere.Default = "atlantis"
+	spoilt := &signin.Desk{Clouds: map[string]signin.Cloud{"google": cloud}, Default: "google"}
+	nowhere := &signin.Desk{Clouds: h.desk.Clouds, Default: "atlantis"}
 	for want, o := range map[string]web.Options{
-		"redirect_url":      {Desk: &spoilt},
-		`called "atlantis"`: {Desk: &nowhere},
+		"redirect_url":      {Desk: spoilt},
+		`called "atlantis"`: {Desk: nowhere},
 		"web.password":      {Desk: h.desk, Password: "$2a$10$too-short"},
 		"web.base_url":      {Desk: h.desk, BaseURL: "home.example"},
 	} {

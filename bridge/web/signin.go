@@ -20,7 +20,8 @@ type connectView struct {
 	Problem     string
 	Name        string
 	Clients     []clientView
-	NewClient   bool // one is to be entered
+	Client      string // chosen; empty: the first
+	NewClient   bool   // one is to be entered
 	ClientID    string
 	Forgettable []clientView
 	Sealed      bool
@@ -33,8 +34,10 @@ type clientView struct {
 	Chosen    bool
 }
 
+// connectPage shows the form, filled in as far as whoever led here knows.
 func (s *site) connectPage(w http.ResponseWriter, r *http.Request) {
-	s.showConnect(w, r, http.StatusOK, connectView{})
+	q := r.URL.Query()
+	s.showConnect(w, r, http.StatusOK, connectView{Name: q.Get("name"), ClientID: q.Get("id"), NewClient: q.Get("id") != ""})
 }
 
 // showConnect shows the form, perhaps with what was wrong in it.
@@ -51,7 +54,7 @@ func (s *site) showConnect(w http.ResponseWriter, r *http.Request, code int, v c
 	}
 	v.First, v.Sealed, v.Scopes, v.RedirectURL = len(report.People) == 0, s.Sealed, s.Scopes, s.redirect.String()
 	for i, c := range clients {
-		view := clientView{ID: c.ID, Words: "project " + short(c.ID), Chosen: !v.NewClient && i == 0}
+		view := clientView{ID: c.ID, Words: "project " + short(c.ID), Chosen: !v.NewClient && (c.ID == v.Client || v.Client == "" && i == 0)}
 		if c.Configured {
 			view.Words = "the project in the configuration (" + short(c.ID) + ")"
 		} else {
@@ -72,7 +75,7 @@ func short(id string) string {
 }
 
 func (s *site) connect(w http.ResponseWriter, r *http.Request) {
-	v := connectView{Name: nameIn(r, "name"), ClientID: strings.TrimSpace(r.PostForm.Get("id"))}
+	v := connectView{Name: nameIn(r, "name"), Client: r.PostForm.Get("client"), ClientID: strings.TrimSpace(r.PostForm.Get("id"))}
 	v.NewClient = r.PostForm.Get("client") == "new" || v.ClientID != "" // who enters one means it, whatever is ticked above
 	refuse := func(problem string) {
 		v.Problem = problem
@@ -98,17 +101,15 @@ func (s *site) connect(w http.ResponseWriter, r *http.Request) {
 			refuse("this project is in the configuration already: choose it above, and correct its secret there, if that is what is wrong")
 			return
 		}
-		if err := s.Desk.SaveClient(r.Context(), v.ClientID, secret); err != nil {
-			s.trouble(w, r, "save client", err)
-			return
-		}
-		request.Client = v.ClientID
+		request.Client, request.Secret = v.ClientID, secret
 	}
 	started, err := s.Desk.Begin(r.Context(), request)
 	switch {
 	case errors.Is(err, signin.ErrNoClient), errors.Is(err, tokenstore.ErrNoClient):
 		v.NewClient = true
 		refuse("this project is not known; enter its client ID and secret")
+	case errors.Is(err, fitbit.ErrSetup):
+		refuse(err.Error() + "; " + fitbit.Hint(err))
 	case err != nil:
 		s.trouble(w, r, "begin sign-in", err)
 	default:
@@ -192,6 +193,7 @@ type signInView struct {
 	Detail, Hint  string
 	OtherIdentity bool
 	Client        string // through which it was tried
+	Reenter       bool   // its secret, which was wrong
 }
 
 func (s *site) signInPage(w http.ResponseWriter, r *http.Request) {
@@ -218,6 +220,7 @@ func (s *site) showSignIn(w http.ResponseWriter, r *http.Request, code int, prob
 	}
 	if t != nil {
 		v.Detail, v.Hint, v.OtherIdentity = t.Error(), hint(t.Hint), t.Code == signin.OtherIdentity
+		v.Reenter = t.Reason == "invalid_client" && p.Client != "" && p.Client != s.Desk.Clouds[s.Desk.Default].ClientID
 		if t.Code == signin.Over && v.Name == "" {
 			code = http.StatusNotFound
 		}
@@ -257,9 +260,13 @@ func (s *site) back(w http.ResponseWriter, r *http.Request) {
 
 // finish spends a code and shows how that went, at an address without it.
 func (s *site) finish(w http.ResponseWriter, r *http.Request, c fitbit.Callback, state string) {
-	_, err := s.Desk.Finish(r.Context(), c, state) // the outcome is stored, and shown from there
+	o, err := s.Desk.Finish(r.Context(), c, state) // the outcome is stored, and shown from there
 	if t, ok := errors.AsType[*signin.Trouble](err); ok && t.Code == signin.Storage {
-		s.trouble(w, r, "finish a sign-in", err)
+		text := sentence(t.Detail) + " " + sentence(t.Hint)
+		if o.Account == "" {
+			text += " Then reload this page: the sign-in still waits."
+		}
+		s.refuse(w, r, http.StatusInternalServerError, text)
 		return
 	}
 	s.sync(r)

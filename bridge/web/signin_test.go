@@ -34,7 +34,7 @@ func TestOutcomes(t *testing.T) {
 		},
 		"another state": {
 			spoil: func(_ *house, back string) string { return strings.Replace(back, "state=", "state=X", 1) },
-			want:  []string{"That did not work", "This sign-in is over: nobody signed in within ten minutes.", "Open the address at once and finish within ten minutes; start again.", "Back to Connect a person"},
+			want:  []string{"That did not work", "No sign-in that was begun here waits for this address.", "Start again, and use the address that the browser ends up at this time.", "Back to Connect a person"},
 		},
 		"code expired": {
 			spoil: func(h *house, back string) string { h.clock.Advance(10 * time.Minute); return back },
@@ -178,7 +178,7 @@ func TestSignInThatNobodyCameBackFrom(t *testing.T) {
 	b.get(begun.at.Path).wants(http.StatusOK, over...)
 	b.get(back).follow().wants(http.StatusOK, over...)
 	b.post(begun.at.Path, "address", back).wants(http.StatusOK, over...)
-	b.get("/sign-in/0123456789abcdef").wants(http.StatusNotFound, "That did not work", "This sign-in is over")
+	b.get("/sign-in/0123456789abcdef").wants(http.StatusNotFound, "That did not work", "No sign-in that was begun here")
 	if _, err := h.tokens.Account(t.Context(), "anna"); err == nil {
 		t.Error("somebody is connected")
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge"
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/fakecloud"
+	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore"
 	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore/signin"
 )
 
@@ -186,7 +187,7 @@ func TestStates(t *testing.T) {
 // testMode signs in through the project in test mode.
 func (h *house) testMode(name string) {
 	h.tb.Helper()
-	if err := h.desk.SaveClient(h.tb.Context(), testingID, testingSecret); err != nil {
+	if err := h.tokens.SaveClient(h.tb.Context(), tokenstore.Client{Backend: "google", ID: testingID, Secret: testingSecret}); err != nil {
 		h.tb.Fatal(err)
 	}
 	h.signIn(signin.Request{Name: name, Client: testingID}, fakecloud.Answer{Person: name})

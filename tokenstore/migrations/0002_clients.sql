@@ -15,7 +15,9 @@ CREATE TABLE clients (
 
 -- Attempts stay for an hour, so that whoever waits for one learns what became of it.
 ALTER TABLE attempts ADD COLUMN id TEXT NOT NULL DEFAULT '';          -- names it where its state must not show
+ALTER TABLE attempts ADD COLUMN uid TEXT NOT NULL DEFAULT '';         -- of the account it is for; '' for a new one
 ALTER TABLE attempts ADD COLUMN client TEXT NOT NULL DEFAULT '';
+ALTER TABLE attempts ADD COLUMN secret BLOB NOT NULL DEFAULT x'';      -- of the client, if it was entered for this attempt
 ALTER TABLE attempts ADD COLUMN move INTEGER NOT NULL DEFAULT 0;      -- 1: another cloud identity may take over the name
 ALTER TABLE attempts ADD COLUMN taken_at INTEGER NOT NULL DEFAULT 0;  -- the verifier is empty from then on
 ALTER TABLE attempts ADD COLUMN outcome TEXT NOT NULL DEFAULT '';

@@ -3,6 +3,7 @@ package signin
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
 	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore"
@@ -14,25 +15,21 @@ type KnownClient struct {
 	Configured bool // in the configuration, not entered by hand
 }
 
-// Clients lists the OAuth clients of the default cloud, the configured one first.
-// Errors: the store's.
+// Clients lists the OAuth clients of the default cloud, in the order in which they are
+// chosen: the configured one, then those entered by hand, the newest first. Errors:
+// the store's.
 func (d *Desk) Clients(ctx context.Context) (list []KnownClient, err error) {
 	cloud := d.Clouds[d.Default]
 	if cloud.ClientID != "" && cloud.ClientSecret != "" {
 		list = append(list, KnownClient{ID: cloud.ClientID, Configured: true})
 	}
 	ids, err := d.Store.Clients(ctx, d.Default)
-	for _, id := range ids {
+	for _, id := range slices.Backward(ids) {
 		if id != cloud.ClientID {
 			list = append(list, KnownClient{ID: id})
 		}
 	}
 	return list, err
-}
-
-// SaveClient stores an OAuth client of the default cloud. Errors: the store's.
-func (d *Desk) SaveClient(ctx context.Context, id, secret string) error {
-	return d.Store.SaveClient(ctx, tokenstore.Client{Backend: d.Default, ID: id, Secret: secret})
 }
 
 // ForgetClient forgets one. Errors: [tokenstore.ErrClientInUse], [tokenstore.ErrNoClient], the store's.
@@ -82,6 +79,18 @@ func (d *Desk) client(ctx context.Context, backend string, cloud Cloud, id strin
 		return tokenstore.Client{Backend: backend, ID: cloud.ClientID, Secret: cloud.ClientSecret}, nil
 	}
 	return d.Store.Client(ctx, backend, id)
+}
+
+// attempted is the sign-in of an attempt, whose OAuth client may not be stored yet.
+func (d *Desk) attempted(ctx context.Context, a tokenstore.Attempt) (fitbit.Authorizer, error) {
+	cloud, err := d.cloud(a.Backend)
+	if err != nil {
+		return nil, err
+	}
+	if a.Secret != "" {
+		return cloud.Authorizer(a.Client, a.Secret), nil
+	}
+	return d.app(ctx, a.Backend, a.Client)
 }
 
 // app is the sign-in that an existing grant or attempt belongs to.

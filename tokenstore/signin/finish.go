@@ -16,6 +16,8 @@ import (
 // with another state belongs to another sign-in, and is refused unless state is "".
 // The error is a [*Trouble].
 func (d *Desk) Finish(ctx context.Context, c fitbit.Callback, state string) (Outcome, error) {
+	d.finishing.Add(1)
+	defer d.finishing.Done()
 	if c.State == "" {
 		c.State = state
 	}
@@ -36,7 +38,11 @@ func (d *Desk) Finish(ctx context.Context, c fitbit.Callback, state string) (Out
 		d.Log.Warn("sign-in cannot be finished", "error", t.Error(), "hint", t.Hint)
 		return Outcome{}, t
 	}
+	d.Log.Debug("sign-in being finished", "account", a.Name)
 	account, err := d.spend(spending, a, c)
+	if err == nil {
+		a.Name = account.Name // it may have been renamed meanwhile
+	}
 	outcome := Outcome{Account: a.Name}
 	if err != nil {
 		outcome.Trouble = trouble(err, a.Name)
@@ -50,12 +56,17 @@ func (d *Desk) Finish(ctx context.Context, c fitbit.Callback, state string) (Out
 	return outcome, nil
 }
 
+// Quiet returns once no sign-in is being finished, which a cloud can draw out for less
+// than a minute. Whoever closes the store waits for it: a code cannot be spent twice.
+func (d *Desk) Quiet() { d.finishing.Wait() }
+
 // refuse says why no sign-in waits for that state.
 func (d *Desk) refuse(ctx context.Context, state string) *Trouble {
 	named := tokenstore.Attempt{Attempt: fitbit.Attempt{State: state}}
 	p, err := d.Store.SignInProgress(ctx, named.ID())
 	switch {
 	case err != nil: // most likely there never was one
+		d.Log.Warn("callback of an unknown sign-in refused")
 		return unknown()
 	case p.Expired:
 		return tooLate(p.Attempt.Name)
@@ -79,7 +90,7 @@ func (d *Desk) spend(ctx context.Context, a tokenstore.Attempt, c fitbit.Callbac
 	if c.Err != "" {
 		return tokenstore.Account{}, refused(c.Err, a.RedirectURL)
 	}
-	app, err := d.app(ctx, a.Backend, a.Client)
+	app, err := d.attempted(ctx, a)
 	if err != nil {
 		return tokenstore.Account{}, err
 	}
@@ -87,12 +98,17 @@ func (d *Desk) spend(ctx context.Context, a tokenstore.Attempt, c fitbit.Callbac
 	if err != nil {
 		return tokenstore.Account{}, err
 	}
+	if a.Secret != "" { // it has just proven good
+		if err := d.Store.SaveClient(ctx, tokenstore.Client{Backend: a.Backend, ID: a.Client, Secret: a.Secret}); err != nil {
+			return tokenstore.Account{}, err
+		}
+	}
 	identity, err := d.Clouds[a.Backend].Source(justThis(grant.AccessToken)).Identity(ctx)
 	if err != nil {
 		return tokenstore.Account{}, err
 	}
 	return d.Store.Connect(ctx, tokenstore.SignIn{
-		Name: a.Name, Backend: a.Backend, User: identity.User, Grant: grant, Client: a.Client, Move: a.Move,
+		Name: a.Name, UID: a.UID, Backend: a.Backend, User: identity.User, Grant: grant, Client: a.Client, Move: a.Move,
 	})
 }
 

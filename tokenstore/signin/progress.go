@@ -39,7 +39,7 @@ func (d *Desk) Progress(ctx context.Context, id string) (Progress, error) {
 	p, err := d.Store.SignInProgress(ctx, id)
 	switch {
 	case errors.Is(err, tokenstore.ErrNoAttempt):
-		return Progress{}, tooLate("")
+		return Progress{}, unknown()
 	case err != nil:
 		return Progress{}, err
 	case p.Expired:
@@ -55,7 +55,7 @@ func (d *Desk) Progress(ctx context.Context, id string) (Progress, error) {
 	case p.Taken():
 		return Progress{Started: Started{ID: id, Name: p.Attempt.Name, Client: p.Attempt.Client}}, nil
 	}
-	app, err := d.app(ctx, p.Attempt.Backend, p.Attempt.Client)
+	app, err := d.attempted(ctx, p.Attempt)
 	if errors.Is(err, fitbit.ErrSetup) {
 		err = trouble(err, p.Attempt.Name)
 	}

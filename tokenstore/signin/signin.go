@@ -22,6 +22,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -45,12 +46,15 @@ type Cloud struct {
 	Missing func(scopes []string) []fitbit.Metric
 }
 
-// Desk is where people sign in. Store and Clouds are required.
+// Desk is where people sign in. Store and Clouds are required. Before the store is
+// closed, [Desk.Quiet] waits for what is under way.
 type Desk struct {
 	Store   *tokenstore.Store
 	Clouds  map[string]Cloud // by the name of the backend
 	Default string           // the backend of new people
 	Log     *slog.Logger     // required
+
+	finishing sync.WaitGroup
 }
 
 // ErrNoClient says that there is no OAuth client to sign in with.
@@ -60,6 +64,9 @@ var ErrNoClient = errors.New("no OAuth client is known yet")
 type Request struct {
 	Name   string
 	Client string // id of the OAuth client; empty: the account's, else the configured one, else the newest stored
+	// Secret is that of a client which is not known yet, or has another one by now. It
+	// is kept once it has proven good.
+	Secret string
 	// Move lets another cloud identity take over the name.
 	Move bool
 }
@@ -95,13 +102,15 @@ func (d *Desk) Begin(ctx context.Context, r Request) (Started, error) {
 	if err != nil {
 		return Started{}, err
 	}
-	client, err := d.choose(ctx, backend, cloud, r.Client, account.Client)
-	if err != nil {
-		return Started{}, err
+	client := tokenstore.Client{Backend: backend, ID: r.Client, Secret: r.Secret}
+	if r.Secret == "" {
+		if client, err = d.choose(ctx, backend, cloud, r.Client, account.Client); err != nil {
+			return Started{}, err
+		}
 	}
 	a := tokenstore.Attempt{
 		Attempt: fitbit.Attempt{State: rand.Text(), Verifier: oauth2.GenerateVerifier(), RedirectURL: cloud.RedirectURL},
-		Name:    r.Name, Backend: backend, Client: client.ID, Move: r.Move,
+		Name:    r.Name, UID: account.UID, Backend: backend, Client: client.ID, Secret: r.Secret, Move: r.Move && account.UID != "",
 	}
 	if err := d.Store.BeginSignIn(ctx, a); err != nil {
 		return Started{}, err
@@ -116,7 +125,10 @@ func started(a tokenstore.Attempt, app fitbit.Authorizer) Started {
 func (d *Desk) cloud(backend string) (Cloud, error) {
 	c, ok := d.Clouds[backend]
 	if !ok {
-		return Cloud{}, fmt.Errorf("this version knows no cloud called %q", backend)
+		return Cloud{}, &Trouble{
+			Code: Setup, Detail: fmt.Sprintf("this version knows no cloud called %q", backend),
+			Hint: "use a version that does, or remove the account and connect it anew",
+		}
 	}
 	return c, nil
 }

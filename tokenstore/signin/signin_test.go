@@ -217,7 +217,7 @@ func TestWhoeverWaitsLearnsThatItIsOver(t *testing.T) {
 			l.says(everythingOf(trouble))
 		}
 	}
-	over("unknown", "0123456789abcdef", "within ten minutes")
+	over("unknown", "0123456789abcdef", "no sign-in that was begun here")
 	late, dead := l.begin(signin.Request{Name: "anna"}), l.begin(signin.Request{Name: "ben"})
 	l.clock.Advance(9 * time.Minute)
 	if _, err := l.store.TakeSignIn(t.Context(), dead.State); err != nil { // as a process that dies then

@@ -91,7 +91,12 @@ func trouble(err error, name string) *Trouble {
 			Hint: "sign out of the browser's current account first, or use the name that is connected",
 		}
 	case errors.Is(err, fitbit.ErrStorage):
-		return &Trouble{Code: Storage, Detail: err.Error(), Hint: repair(err) + ", then " + again}
+		return &Trouble{Code: Storage, Detail: err.Error(), Hint: repair(err), cause: err}
+	case errors.Is(err, tokenstore.ErrNotFound):
+		return &Trouble{
+			Code: Over, Detail: name + " was removed while the sign-in was under way",
+			Hint: "to connect " + name + " anew, " + again,
+		}
 	case limited:
 		return &Trouble{Code: Away, Detail: "the cloud asks for patience: " + err.Error(), Hint: "wait until then, and " + again}
 	case errors.Is(err, context.DeadlineExceeded):

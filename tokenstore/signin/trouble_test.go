@@ -125,7 +125,7 @@ func waysAtTheDesk() []wrong {
 		}, signin.Over, fitbit.ErrReauthRequired, "another sign-in", "shown here", 0},
 		{"unknown state", func(l *lab) error {
 			return finish(l, fitbit.Callback{Code: "4/0-a-code", State: "never begun"}, "")
-		}, signin.Over, fitbit.ErrReauthRequired, "begun here", "start again", 0},
+		}, signin.Over, fitbit.ErrReauthRequired, "begun here", "start again", 1},
 		{"a code without anything", func(l *lab) error {
 			return finish(l, fitbit.Callback{Code: "4/0-a-code"}, "")
 		}, signin.Over, fitbit.ErrReauthRequired, "which sign-in", "whole address", 0},
@@ -211,7 +211,7 @@ func waysAtTheDesk() []wrong {
 		{"store locked meanwhile", func(l *lab) error {
 			l.atExchange = l.encrypt
 			return l.try()
-		}, signin.Storage, fitbit.ErrStorage, "encrypted", "connect anna", 1},
+		}, signin.Storage, fitbit.ErrStorage, "encrypted", "store.key", 1},
 	}
 }
 

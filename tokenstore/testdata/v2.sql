@@ -56,7 +56,9 @@ CREATE TABLE clients (
 
 -- Attempts stay for an hour, so that whoever waits for one learns what became of it.
 ALTER TABLE attempts ADD COLUMN id TEXT NOT NULL DEFAULT '';          -- names it where its state must not show
+ALTER TABLE attempts ADD COLUMN uid TEXT NOT NULL DEFAULT '';         -- of the account it is for; '' for a new one
 ALTER TABLE attempts ADD COLUMN client TEXT NOT NULL DEFAULT '';
+ALTER TABLE attempts ADD COLUMN secret BLOB NOT NULL DEFAULT x'';      -- of the client, if it was entered for this attempt
 ALTER TABLE attempts ADD COLUMN move INTEGER NOT NULL DEFAULT 0;      -- 1: another cloud identity may take over the name
 ALTER TABLE attempts ADD COLUMN taken_at INTEGER NOT NULL DEFAULT 0;  -- the verifier is empty from then on
 ALTER TABLE attempts ADD COLUMN outcome TEXT NOT NULL DEFAULT '';
@@ -66,5 +68,5 @@ INSERT INTO accounts VALUES ('0123456789ab', 'anna', 'google', 'user-anna', 'wei
     x'5345435245542d726566726573682d7631', 1795003600000, 1795600000000, 1, 3, 12, 1790000000000, '', 0, 0, 'client-v2', '', '');
 INSERT INTO accounts VALUES ('ba9876543210', 'ben', 'fitbit', 'user-ben', '', x'5345435245542d61', x'5345435245542d72',
     0, 0, 0, 1, 5, 1790000000000, '', 0, 1794990000000, '', 'disconnected', 'sign in');
-INSERT INTO attempts VALUES ('state-v1', x'5345435245542d76657269666965722d7631', 'http://127.0.0.1:8080/', 'anna', 'google', 1794999990000, '0011223344556677', 'client-v2', 0, 0, '');
+INSERT INTO attempts VALUES ('state-v1', x'5345435245542d76657269666965722d7631', 'http://127.0.0.1:8080/', 'anna', 'google', 1794999990000, '0011223344556677', '0123456789ab', 'client-v2', x'5345435245542d76657269666965722d7631', 0, 0, '');
 INSERT INTO clients VALUES ('google', 'client-v2', x'5345435245542d76657269666965722d7631', 1790000000000);
