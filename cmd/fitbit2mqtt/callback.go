@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"syscall"
 	"time"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
@@ -44,26 +45,38 @@ func listenForCallback(ctx context.Context, redirect string) (*catcher, error) {
 		port = "80"
 	}
 	c := &catcher{found: make(chan arrival)}
-	mux := http.NewServeMux()
 	path := u.Path
 	if path == "" {
 		path = "/"
 	}
-	mux.HandleFunc("GET "+path, c.caught)
-	c.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	listening := 0
+	c.server = &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet || r.URL.Path != path {
+			http.NotFound(w, r)
+			return
+		}
+		c.caught(w, r)
+	})}
+	var listeners []net.Listener
 	var failed error
 	for _, host := range hosts {
 		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(host, port))
-		if err != nil {
-			failed = err
+		if err == nil {
+			listeners = append(listeners, l)
 			continue
 		}
-		listening++
-		go func() { _ = c.server.Serve(l) }() // ends with close
+		// Whoever has one of them is our page, as a rule: browsers had better go there.
+		if failed = err; errors.Is(err, syscall.EADDRINUSE) {
+			break
+		}
 	}
-	if listening == 0 {
+	if len(listeners) == 0 || errors.Is(failed, syscall.EADDRINUSE) {
+		for _, l := range listeners {
+			_ = l.Close()
+		}
 		return nil, failed
+	}
+	for _, l := range listeners {
+		go func() { _ = c.server.Serve(l) }() // ends with close
 	}
 	return c, nil
 }

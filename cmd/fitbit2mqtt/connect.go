@@ -144,10 +144,14 @@ func (a *app) awaitOutcome(ctx context.Context, desk *signin.Desk, s signin.Star
 				continue
 			}
 			callback, err := fitbit.ParseCallback(line)
-			if err == nil {
+			text := "There is no sign-in code in that. Copy the whole address from the browser's address bar:\n"
+			switch {
+			case err == nil && (callback.State == "" || callback.State == s.State):
 				return desk.Finish(ctx, callback, s.State)
+			case err == nil: // it stays good for whoever it belongs to
+				text = "That address belongs to another sign-in. Paste the one that the browser ends up at from the address above:\n"
 			}
-			if err := a.printf("There is no sign-in code in that. Copy the whole address from the browser's address bar:\n"); err != nil {
+			if err := a.printf("%s", text); err != nil {
 				return signin.Outcome{}, err
 			}
 		}

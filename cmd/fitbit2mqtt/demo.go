@@ -315,7 +315,7 @@ Everything is published to %s. Watch it with:
   %s
 
 `, len(names), f.every, redactURL(b.url), subscribeCommand(b.url, c))
-	if page != nil {
+	if page != nil && page.url != "" {
 		text += fmt.Sprintf("The page, where more people can be connected: %s\n\n", page.url)
 	}
 	return a.printf("%s", text)

@@ -19,10 +19,15 @@ import (
 // firstLook is how long the first page waits for the bridge.
 const firstLook = 5 * time.Second
 
+// knockAgain is how soon a page's address that is in use is tried again.
+const knockAgain = 2 * time.Second
+
 // panel is the page for people, being served.
 type panel struct {
 	server *http.Server
 	url    string // where it is found on this machine
+	stop   context.CancelFunc
+	done   chan struct{} // closed when nothing is served any more
 }
 
 // openPanel serves the page; nil if it is turned off.
@@ -39,21 +44,13 @@ func (h *house) openPanel(ctx context.Context, b *bridge.Bridge, broker *broker)
 	if err != nil {
 		return nil, &configError{problems: lines("", err)}
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
-	if err != nil {
-		what := "listen: %w"
-		if errors.Is(err, syscall.EADDRINUSE) {
-			what = "the page: something else listens at " + c.Listen + ": %w"
-		}
-		return nil, fail(exitConfig, "stop what listens there, or set web.listen to another address, or to \"off\"", what, err)
-	}
 	// Whoever came before the bridge has had its first look would be told that nobody is connected.
 	looked := sync.OnceFunc(func() {
 		ctx, cancel := context.WithTimeout(ctx, firstLook)
 		defer cancel()
 		b.Sync(ctx)
 	})
-	p := &panel{url: "http://" + reachable(listener.Addr()) + "/", server: &http.Server{
+	p := &panel{done: make(chan struct{}), server: &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			looked()
 			pages.ServeHTTP(w, r)
@@ -61,9 +58,46 @@ func (h *house) openPanel(ctx context.Context, b *bridge.Bridge, broker *broker)
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
 	}}
-	go func() { _ = p.server.Serve(listener) }() // ends with close
-	h.log.Info("the page is open", "url", p.url)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
+	busy := errors.Is(err, syscall.EADDRINUSE)
+	if err != nil && !busy {
+		return nil, fail(exitConfig, "set web.listen to an address of this machine, or to \"off\"", "the page: %w", err)
+	}
+	if busy { // a sign-in at a terminal waits there, perhaps; weigh-ins do not wait for that
+		h.log.Warn("the page cannot open yet", "error", "something else listens at "+c.Listen,
+			"hint", "it opens as soon as that has ended; or set web.listen to another address, or to \"off\"")
+	}
+	ctx, p.stop = context.WithCancel(ctx)
+	go func() {
+		defer close(p.done)
+		if busy {
+			if listener = await(ctx, c.Listen); listener == nil {
+				return
+			}
+		}
+		h.log.Info("the page is open", "url", "http://"+reachable(listener.Addr())+"/")
+		_ = p.server.Serve(listener) // ends with close
+	}()
+	if listener != nil {
+		p.url = "http://" + reachable(listener.Addr()) + "/"
+	}
 	return p, nil
+}
+
+// await listens as soon as the address is free; nil if ctx ends before that.
+func await(ctx context.Context, address string) net.Listener {
+	knock := time.NewTicker(knockAgain)
+	defer knock.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-knock.C:
+		}
+		if l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address); err == nil {
+			return l
+		}
+	}
 }
 
 // reachable is where a browser on this machine finds a listener.
@@ -83,11 +117,13 @@ func (p *panel) close() {
 	if p == nil {
 		return
 	}
+	p.stop()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if p.server.Shutdown(ctx) != nil {
 		_ = p.server.Close()
 	}
+	<-p.done
 }
 
 // proxies are the trusted ones as networks; they are checked when they are read.

@@ -186,31 +186,72 @@ func TestTwoTerminals(t *testing.T) {
 	}
 }
 
-// The page's address may be taken, and the page may be turned off.
-func TestPageElsewhereOrOff(t *testing.T) {
+// Something else listens at the page's address, such as a sign-in at a terminal: the
+// bridge works all the same, and the page opens when that has ended. Or there is none.
+func TestPageLaterOrNever(t *testing.T) {
 	w := newWorld(t, "anna")
 	broker := ownBroker(t)
 	config := w.config(broker)
 	v := visit(t, w.withPage(config))
 	o := observe(t, broker)
-	first := begin(t, "run", "--config", config)
-	v.open()
-	other := newWorld(t)
-	other.redirect = w.redirect
-	taken := other.config(broker)
-	other.withPage(taken)
-	if r := invoke(t, "run", "--config", taken); r.code != exitConfig || !strings.Contains(r.err, "something else listens at") || !strings.Contains(r.err, "Try: ") {
-		t.Errorf("%+v", r)
+	terminal := begin(t, "connect", "anna", "--config", config)
+	terminal.waitFor("Waiting for the browser")
+	bridge := begin(t, "run", "--config", config)
+	o.heard("fitbit2mqtt/bridge/state", "online")
+	if _, ok := bridge.err.line("the page cannot open yet", patience); !ok {
+		t.Errorf("nothing is said of the page:\n%s", bridge.err)
 	}
-	if r := first.end(); r.code != exitOK {
+	terminal.end()
+	if _, ok := bridge.err.line("the page is open", patience); !ok {
+		t.Errorf("the page does not open:\n%s", bridge.err)
+	}
+	v.open()
+	if r := bridge.end(); r.code != exitOK {
 		t.Errorf("%+v", r)
 	}
 	t.Setenv("FITBIT2MQTT_WEB_LISTEN", "off")
 	begin(t, "run", "--config", config)
-	o.until("it runs without a page", func() bool { return o.retained["fitbit2mqtt/bridge/state"] == "online" })
+	o.heard("fitbit2mqtt/bridge/state", "online")
 	if res, err := v.client.Get(v.base); err == nil {
 		_ = res.Body.Close()
 		t.Error("there is a page though it is off")
+	}
+	t.Setenv("FITBIT2MQTT_WEB_LISTEN", "192.0.2.1:8099")
+	t.Setenv("FITBIT2MQTT_WEB_PASSWORD", "open-sesame-1")
+	t.Setenv("FITBIT2MQTT_DATA_DIR", t.TempDir())
+	if r := invoke(t, "run", "--config", config); r.code != exitConfig || !strings.Contains(r.err, "Error: the page: ") || !strings.Contains(r.err, "Try: ") {
+		t.Errorf("an address of another machine: %+v", r)
+	}
+}
+
+// A stop in the middle of a sign-in waits for it: the code cannot be spent twice.
+func TestStopDuringASignIn(t *testing.T) {
+	w := newWorld(t, "anna")
+	broker := ownBroker(t)
+	config := w.config(broker)
+	v := visit(t, w.withPage(config))
+	bridge := begin(t, "run", "--config", config, "--log-level", "debug")
+	v.open()
+	terminal := begin(t, "connect", "anna", "--config", config)
+	back := w.comeBack(strings.TrimSpace(terminal.waitFor("http")), fakecloud.Answer{Person: "anna"})
+	w.cloud.Fail(fakecloud.Fault{Kind: fakecloud.Slow, Path: "/token", Delay: 3 * time.Second, Times: 1})
+	w.cloud.ResetRequests()
+	go func() { // the browser, which is hung up on
+		if res, err := v.client.Get(v.base + back); err == nil {
+			_ = res.Body.Close()
+		}
+	}()
+	if _, ok := bridge.err.line("sign-in being finished", patience); !ok {
+		t.Fatalf("the browser did not come back:\n%s", bridge.err)
+	}
+	if r := bridge.end(); r.code != exitOK {
+		t.Errorf("%+v", r)
+	}
+	if r := invoke(t, "accounts", "--config", config); !strings.Contains(r.out, "anna") {
+		t.Errorf("the sign-in is lost:\n%s", r.out)
+	}
+	if r := terminal.wait(); r.code != exitOK {
+		t.Errorf("the terminal has not learnt of it: %+v", r)
 	}
 }
 

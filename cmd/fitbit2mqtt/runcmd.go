@@ -44,7 +44,11 @@ func (a *app) runBridge(c *cobra.Command, _ []string) (err error) {
 	v := buildVersion()
 	h.log.Info("fitbit2mqtt starts", "version", v.Version, "accounts", len(accounts), "data_dir", config.DataDir)
 	if len(accounts) == 0 {
-		h.log.Warn("nobody is connected yet", "hint", "sign in with: fitbit2mqtt connect NAME")
+		hint := "sign in with: fitbit2mqtt connect NAME"
+		if config.Web.Listen != off {
+			hint = "open the page to connect somebody"
+		}
+		h.log.Warn("nobody is connected yet", "hint", hint)
 	}
 	err = h.serve(c.Context(), serveOptions{})
 	h.log.Info("fitbit2mqtt stops")

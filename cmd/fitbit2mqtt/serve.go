@@ -93,7 +93,11 @@ func emptied(paths ...string) error {
 	return nil
 }
 
-func (h *house) close() error { return errors.Join(h.tokens.Close(), h.history.Close()) }
+// close lets sign-ins under way come to their end, then closes the databases.
+func (h *house) close() error {
+	h.desk.Quiet()
+	return errors.Join(h.tokens.Close(), h.history.Close())
+}
 
 // people shows the token store to the bridge.
 type people struct{ *house }
