@@ -162,7 +162,7 @@ func (s *site) catchable(r *http.Request) bool {
 	if _, ok := s.belowBase(s.redirect); ok {
 		return true
 	}
-	if r.TLS != nil || s.redirect.Scheme != "http" || door.PassedOn(r.Header) {
+	if r.TLS != nil || s.redirect.Scheme != "http" || door.PassedOn(r) {
 		return false
 	}
 	host, port, err := net.SplitHostPort(r.Host)

@@ -4,7 +4,7 @@
 // It promises that a request reaches the pages only if one of these holds: it carries
 // the session of somebody who knew the password; it comes from Home Assistant's ingress,
 // which has asked for a sign-in itself; no password is set and it comes from a trusted
-// proxy, or from this machine under a name of this machine. Only /healthz, and the
+// proxy, or straight from this machine under a name of this machine. Only /healthz, and the
 // assets once a request may ask for the password, are open beyond that.
 //
 // It refuses whatever would change something and does not come from a page of its own

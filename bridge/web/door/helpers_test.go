@@ -88,6 +88,7 @@ type knock struct {
 	method, path, peer, host string
 	header                   map[string]string
 	form                     string // the body of a POST
+	old                      bool   // of HTTP/1.0
 	cookie                   *http.Cookie
 }
 
@@ -124,6 +125,9 @@ func (h *house) send(k knock) answer {
 	}
 	if k.host == "" {
 		r.Host = "scales.lan:8099"
+	}
+	if k.old {
+		r.Proto, r.ProtoMinor = "HTTP/1.0", 0
 	}
 	if method == http.MethodPost {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")

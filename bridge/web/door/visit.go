@@ -26,7 +26,7 @@ type visit struct {
 	peer    netip.Addr   // the other end of the connection; invalid on a Unix socket
 	from    netip.Prefix // whom guesses are counted against
 	trusted bool         // the peer is a trusted proxy
-	proxied bool         // a header says that somebody passed the request on
+	proxied bool         // somebody passed the request on
 	ingress bool         // Home Assistant has asked for a sign-in
 	https   bool         // as far as anybody can tell
 	host    string       // as the browser wrote it
@@ -36,7 +36,7 @@ type visit struct {
 // look reads a request. Headers that a client can write itself count only from a trusted peer.
 func (d *Door) look(r *http.Request) visit {
 	v := visit{peer: parsePeer(r.RemoteAddr), host: r.Host, https: r.TLS != nil}
-	v.proxied = PassedOn(r.Header)
+	v.proxied = PassedOn(r)
 	v.trusted = slices.ContainsFunc(d.proxies, func(p netip.Prefix) bool { return p.Contains(v.peer) })
 	v.from = neighbours(v.peer)
 	if v.trusted {
@@ -67,7 +67,7 @@ func (d *Door) stranger(v visit) string {
 	case d.lock != nil:
 		return ""
 	case v.trusted && (v.proxied || !local):
-		// On this machine a browser has the proxy's address; the header tells them apart.
+		// On this machine a browser has the proxy's address; what tells them apart is proxied.
 		return ""
 	case v.proxied:
 		return textProxy
@@ -135,10 +135,15 @@ func first(h http.Header, name string) string {
 	return strings.TrimSpace(s)
 }
 
-// PassedOn reports whether a header says that a proxy has passed a request on, so that
-// its Host may not be what the browser asked for.
-func PassedOn(h http.Header) bool {
-	for name := range h {
+// PassedOn reports whether a proxy has passed a request on, so that its Host may not be
+// what the browser asked for: a header says so, or the request is of HTTP/1.0. That is
+// what nginx speaks to what is behind it unless it is told otherwise, without any header
+// and with a Host of its own; no browser speaks it.
+func PassedOn(r *http.Request) bool {
+	if !r.ProtoAtLeast(1, 1) {
+		return true
+	}
+	for name := range r.Header {
 		switch name {
 		case "Forwarded", "Via", "X-Real-Ip", "X-Ingress-Path":
 			return true
