@@ -35,6 +35,7 @@ func TestPasswordIsAskedForEverywhere(t *testing.T) {
 }
 
 func TestPasswordOpens(t *testing.T) {
+	build(t, door.Options{Password: "2:$2 a night"}) // a colon alone makes no line of htpasswd
 	h := build(t, door.Options{Password: secret})
 	h.signIn(t, knock{})
 	want(t, "wrong for a plain password", h.send(knock{form: word("open")}), http.StatusUnauthorized)
@@ -158,6 +159,8 @@ func TestOptions(t *testing.T) {
 		"web.password: contains a NUL":       {Password: "a\x00b"},
 		"web.password: begins like":          {Password: "$2b$10$short"},
 		"web.password: begins like a":        {Password: hashed(t)[:59] + "!"},
+		"web.password: is a whole line":      {Password: "anna:" + hashed(t)},
+		"web.password: is a whole line of":   {Password: ":$2y$" + hashed(t)[4:]},
 		"web.password: the bcrypt hash":      {Password: strings.Replace(hashed(t), "$04$", "$31$", 1)},
 		"web.base_url: not an address":       {BaseURL: "home.example.org"},
 		"web.base_url: the path":             {BaseURL: "https://home.example.org/a%20b"},

@@ -33,7 +33,11 @@ func newLock(password string) (*lock, error) {
 		return nil, nil //nolint:nilnil // no password, no lock
 	}
 	l := &lock{turn: make(chan struct{}, 1)}
+	_, behindName, _ := strings.Cut(password, ":")
 	for _, mark := range []string{"$2a$", "$2b$", "$2y$"} {
+		if strings.HasPrefix(behindName, mark) { // nobody would come in: the line would have to be typed
+			return nil, errors.New("web.password: is a whole line of htpasswd; drop the part up to the colon, and keep the hash behind it")
+		}
 		if strings.HasPrefix(password, mark) {
 			l.hash = func() ([]byte, error) { return []byte(password), nil }
 			return l, checkHash(password)
