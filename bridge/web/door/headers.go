@@ -19,7 +19,7 @@ func contentPolicy(targets []string) (string, error) {
 		}
 	}
 	return strings.Join([]string{
-		"default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'",
+		"default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'",
 		"form-action " + strings.Join(append([]string{"'self'"}, targets...), " "),
 		"base-uri 'none'", "frame-ancestors 'self'",
 	}, "; "), nil

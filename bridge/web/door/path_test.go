@@ -107,7 +107,7 @@ func TestHeaders(t *testing.T) {
 			referrer = "no-referrer"
 		}
 		for header, value := range map[string]string{
-			"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+			"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 				"form-action 'self' https://accounts.google.com https://www.fitbit.com; base-uri 'none'; frame-ancestors 'self'",
 			"X-Content-Type-Options": "nosniff", "X-Frame-Options": "SAMEORIGIN", "Cross-Origin-Opener-Policy": "same-origin",
 			"Cache-Control": "no-store", "Referrer-Policy": referrer, "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
