@@ -30,6 +30,8 @@ func TestCatchable(t *testing.T) {
 		{base: "https://home.example", redirect: "https://home.example/cb", host: "home.example", want: true, callback: "/cb"},
 		{base: "https://home.example", redirect: "https://HOME.example/cb", host: "192.168.1.2:8080", want: true, callback: "/cb"},
 		{base: "https://home.example/fit/", redirect: "https://home.example/fit/cb", host: "home.example", want: true, callback: "/cb"},
+		{base: "https://home.example", redirect: "https://home.example/cb", host: "home.example", header: "X-Forwarded-For", want: true, callback: "/cb"},
+		{base: "https://home.example", redirect: "https://home.example/cb", host: "home.example", header: "X-Ingress-Path", callback: "/cb"}, // in a frame
 		{base: "https://home.example/fit", redirect: "https://home.example/fit", host: "home.example", want: true, callback: "/"},
 		{base: "https://home.example/fit", redirect: "https://home.example/fitness/cb", host: "home.example", callback: "/fitness/cb"},
 		{base: "https://home.example/fit", redirect: "https://home.example/cb", host: "home.example", callback: "/cb"}, // somebody else's

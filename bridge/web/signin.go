@@ -159,6 +159,9 @@ func (s *site) signInAgain(w http.ResponseWriter, r *http.Request) {
 // catchable reports whether a browser that is here now gets here again by the
 // redirect address.
 func (s *site) catchable(r *http.Request) bool {
+	if r.Header.Get("X-Ingress-Path") != "" { // in Home Assistant's frame, in which the cloud does not let itself be shown
+		return false
+	}
 	if _, ok := s.belowBase(s.redirect); ok {
 		return true
 	}
