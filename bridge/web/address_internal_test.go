@@ -19,6 +19,7 @@ func TestCatchable(t *testing.T) {
 		{redirect: "http://localhost:8080/oauth/callback", host: "localhost:8080", want: true, callback: "/oauth/callback"},
 		{redirect: "http://localhost:8080/oauth/callback", host: "127.0.0.1:8080", want: true, callback: "/oauth/callback"},
 		{redirect: "http://127.0.0.1:8080", host: "[::1]:8080", want: true, callback: "/"},
+		{redirect: "http://localhost", host: "[::1]", want: true, callback: "/"},
 		{redirect: "http://localhost/", host: "localhost", want: true, callback: "/"},
 		{redirect: "http://localhost:8080/cb", host: "localhost:9000", callback: "/cb"}, // a tunnel
 		{redirect: "http://localhost:8080/cb", host: "nas.lan:8080", callback: "/cb"},

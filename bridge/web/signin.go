@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -170,16 +169,11 @@ func (s *site) catchable(r *http.Request) bool {
 	}
 	host, port, err := net.SplitHostPort(r.Host)
 	if err != nil {
-		host, port = r.Host, "80"
+		host, port = strings.Trim(r.Host, "[]"), "80"
 	}
 	wanted := or(s.redirect.Port(), "80")
-	same := host == s.redirect.Hostname() || loopback(host) && loopback(s.redirect.Hostname())
+	same := host == s.redirect.Hostname() || door.Loopback(host) && door.Loopback(s.redirect.Hostname())
 	return same && port == wanted
-}
-
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 type signInView struct {

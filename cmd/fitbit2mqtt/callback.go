@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/web/door"
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
 	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore/signin"
 )
@@ -33,7 +34,7 @@ func listenForCallback(ctx context.Context, redirect string) (*catcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("redirect address: %w", err)
 	}
-	if u.Scheme != "http" || !loopback(u.Hostname()) {
+	if u.Scheme != "http" || !door.Loopback(u.Hostname()) {
 		return nil, errors.New("the redirect address is not on this machine")
 	}
 	hosts := []string{u.Hostname()}

@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"maps"
 	"net"
-	"net/netip"
 	"net/url"
 	"os"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/web/door"
 )
 
 func (r *reader) problem(key, format string, args ...any) {
@@ -141,7 +142,7 @@ func (r *reader) web(key, otherwise string) string {
 		r.problem(key, "%q is not an address; write it as https://example.org", s)
 	case u.User != nil || u.Fragment != "":
 		r.problem(key, "must not contain a user name, password or fragment")
-	case u.Scheme == "http" && !loopback(u.Hostname()):
+	case u.Scheme == "http" && !door.Loopback(u.Hostname()):
 		r.problem(key, "%q is not encrypted; use https, or http on this machine only", s)
 	}
 	return strings.TrimSuffix(s, "/")
@@ -158,12 +159,7 @@ func (r *reader) listen(key, otherwise string) (address string, private bool) {
 		r.problem(key, "%q is not host:port; write it as %s", s, otherwise)
 		return s, true
 	}
-	return s, loopback(host)
-}
-
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
+	return s, door.Loopback(host)
 }
 
 // refuseUnknown names every key nobody asked for.

@@ -100,7 +100,7 @@ func (r *reader) redirect(key, otherwise string) string {
 // wants this machine, or a name under a public domain.
 func (r *reader) registrable(key, address string) {
 	u, err := url.Parse(address)
-	if err != nil || loopback(u.Hostname()) || u.Hostname() == "" {
+	if err != nil || door.Loopback(u.Hostname()) || u.Hostname() == "" {
 		return // fine, or reported already
 	}
 	host := u.Hostname()
@@ -129,7 +129,7 @@ func (r *reader) panel() webConfig {
 		}
 	}
 	// Whatever brings an address of its own to this page is a proxy, and brings others along.
-	if base, err := url.Parse(c.BaseURL); err == nil && base.Host != "" && !loopback(base.Hostname()) && listen != off &&
+	if base, err := url.Parse(c.BaseURL); err == nil && base.Host != "" && !door.Loopback(base.Hostname()) && listen != off &&
 		c.Password == "" && len(c.TrustedProxies) == 0 {
 		r.problem("web.base_url", "others reach the page there; set web.password, or web.trusted_proxies if the proxy asks for a sign-in itself")
 	}

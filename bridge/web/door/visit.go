@@ -162,9 +162,15 @@ func (d *Door) atBase(host string) bool {
 // ownName reports whether a Host header is a name of this machine that nobody else can
 // make point elsewhere.
 func ownName(host string) bool {
-	name := hostname(host)
-	a, err := netip.ParseAddr(name)
-	return strings.EqualFold(name, "localhost") || err == nil && a.Zone() == "" && a.IsLoopback()
+	name := strings.ToLower(hostname(host))
+	return Loopback(name) && !strings.Contains(name, "%") // a zone, which no browser sends
+}
+
+// Loopback reports whether a host, without port and brackets, is the machine that asks
+// for it: what is sent there stays there.
+func Loopback(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && a.IsLoopback()
 }
 
 func hostname(host string) string { return (&url.URL{Host: host}).Hostname() }
