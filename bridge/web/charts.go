@@ -20,7 +20,7 @@ type chartMetric struct {
 	path, title, unit string
 	decimals          int
 	lines             func(k readings, days []fitbit.HeartDay) []chart.Line
-	heart             bool // needs the days of the heart
+	heart             bool // of days of the heart, not of moments
 }
 
 func chartMetrics() []chartMetric {
@@ -80,12 +80,18 @@ func heartLine(name string, days []fitbit.HeartDay, value func(fitbit.HeartDay) 
 	return line
 }
 
-// window is what a chart of so many days shows; 0 is everything.
-func (s *site) window(p bridge.PersonReport, days int) (from, to time.Time) {
+// window is what a chart of so many days shows; 0 is everything. What belongs to whole
+// days needs whole days: from the first one's start to the end of today, as heartLine
+// puts them in UTC.
+func (s *site) window(p bridge.PersonReport, m chartMetric, days int) (from, to time.Time) {
 	if days == 0 {
 		return time.Time{}, time.Time{}
 	}
 	now := s.Now().In(p.Location)
+	if m.heart {
+		today := fitbit.DateOf(now)
+		return today.AddDays(1 - days).Start(time.UTC), today.AddDays(1).Start(time.UTC).Add(-1)
+	}
 	return now.AddDate(0, 0, -days), now
 }
 
@@ -107,7 +113,7 @@ func (s *site) chart(w http.ResponseWriter, r *http.Request) {
 		Title: m.title + " of " + called(p.Account.Name), Unit: m.unit, Decimals: m.decimals, Location: p.Location, Theme: chart.Light,
 		Width: 540, Height: 250,
 	}
-	o.From, o.To = s.window(p, days)
+	o.From, o.To = s.window(p, m, days)
 	if m.heart {
 		o.Location = time.UTC // days, not moments
 	}
@@ -130,7 +136,7 @@ func (s *site) chart(w http.ResponseWriter, r *http.Request) {
 func (s *site) lines(r *http.Request, p bridge.PersonReport, m chartMetric, days int) ([]chart.Line, error) {
 	if m.heart {
 		since := fitbit.Date{}
-		if from, _ := s.window(p, days); !from.IsZero() {
+		if from, _ := s.window(p, m, days); !from.IsZero() {
 			since = fitbit.DateOf(from)
 		}
 		list, err := s.History.HeartDays(r.Context(), p.Account.UID, since)
@@ -144,7 +150,7 @@ type chartView struct{ Title, Address, Alt string }
 
 // chartView says where a chart is, and in words what it shows.
 func (s *site) chartView(p bridge.PersonReport, v page, lines []chart.Line, m chartMetric, days int) chartView {
-	from, to := s.window(p, days)
+	from, to := s.window(p, m, days)
 	return chartView{
 		Title: m.title, Address: fmt.Sprintf("%speople/%s/charts/%s?days=%d&of=%s", v.Root, p.Account.Name, m.path, days, edition(lines)),
 		Alt: summary(m, lines[0].Points, from, to),

@@ -135,6 +135,33 @@ func TestCharts(t *testing.T) {
 	}
 }
 
+// Today's heart is in the charts from the morning on, and as many days as they say.
+func TestHeartChartsHaveToday(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plan{})
+	anna, today := h.cloud.Person("anna"), fitbit.DateOf(morning())
+	for ago := range 20 {
+		anna.SetResting(today.AddDays(-ago), 60+ago)
+		anna.SetHRV(today.AddDays(-ago), 40+float64(ago))
+	}
+	h.connect("anna")
+	h.until("today's heart", func() bool {
+		p, ok := h.bridge.Person("anna")
+		return ok && p.Heart.RestingBPM != nil && *p.Heart.RestingBPM == 60
+	})
+	b := h.browser()
+	b.get("/people/anna?days=7").holds(
+		"Resting heart rate: from 66 bpm on 8 March 2031 to 60 bpm on 14 March 2031; lowest 60 bpm, highest 66 bpm",
+		"Heart rate variability: from 46 ms on 8 March 2031 to 40 ms on 14 March 2031")
+	for _, metric := range []string{"resting-heart-rate", "hrv"} {
+		a := b.get("/people/anna/charts/" + metric + "?days=7")
+		if dots := strings.Count(a.body, "<circle"); dots != 7 {
+			t.Errorf("%s has %d dots:\n%s", metric, dots, a.body)
+		}
+		a.lacks("15 Mar") // has not begun
+	}
+}
+
 // wellFormed reads an SVG as strictly as browsers do.
 func wellFormed(t *testing.T, svg string) {
 	t.Helper()
