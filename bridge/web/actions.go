@@ -64,13 +64,13 @@ func (s *site) rename(w http.ResponseWriter, r *http.Request) {
 	}
 	to := nameIn(r, "to")
 	if err := fitbit.CheckName(to); err != nil {
-		s.personPage(w, r, http.StatusBadRequest, sentence("that name is not allowed: use "+fitbit.NameRule), false)
+		s.personPage(w, r, http.StatusBadRequest, "that name is not allowed: use "+fitbit.NameRule, false)
 		return
 	}
 	err := s.Accounts.Rename(r.Context(), name, to)
 	switch {
 	case errors.Is(err, tokenstore.ErrNameTaken):
-		s.personPage(w, r, http.StatusConflict, sentence(to+" is somebody else's name already"), false)
+		s.personPage(w, r, http.StatusConflict, to+" is somebody else's name already", false)
 		return
 	case err != nil:
 		s.failed(w, r, "rename", err)
@@ -101,7 +101,7 @@ func (s *site) remove(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.PostForm.Get("sure") != "yes" {
-		s.personPage(w, r, http.StatusBadRequest, sentence("tick the box to confirm that "+name+" is to be removed"), true)
+		s.personPage(w, r, http.StatusBadRequest, "tick the box to confirm that "+name+" is to be removed", true)
 		return
 	}
 	_, told, err := s.Desk.Remove(r.Context(), name)

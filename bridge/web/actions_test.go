@@ -85,6 +85,9 @@ func TestPoll(t *testing.T) {
 	}
 }
 
+// theCloudsPage is where the app can be removed by hand.
+const theCloudsPage = `Remove the app at <a href="https://myaccount.google.com/connections" rel="noreferrer">https://myaccount.google.com/connections</a>, if`
+
 func TestDisconnect(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, plan{})
@@ -97,7 +100,7 @@ func TestDisconnect(t *testing.T) {
 
 	h.cloud.Fail(fakecloud.Fault{Kind: fakecloud.ServerError, Path: "/revoke"})
 	b.post("/people/ben/disconnect").follow().wants(http.StatusOK,
-		"The cloud could not be told. Remove the app at https://myaccount.google.com/connections, if nobody else here uses that account.")
+		"The cloud could not be told. Remove the app at https://myaccount.google.com/connections, if nobody else here uses that account.").holds(theCloudsPage)
 	b.post("/people/nobody/disconnect").wants(http.StatusNotFound, "Nobody of that name is connected.")
 	if got := h.names(); got != "anna ben" {
 		t.Errorf("connected: %s", got)
@@ -133,7 +136,7 @@ func TestRemove(t *testing.T) {
 
 	h.cloud.Fail(fakecloud.Fault{Kind: fakecloud.ServerError, Path: "/revoke"})
 	last := b.post("/people/ben/remove", "sure", "yes").follow() // of an empty house; the news must not be lost on the way
-	last.follow().wants(http.StatusOK, "Welcome", "The cloud could not be told.")
+	last.follow().wants(http.StatusOK, "Welcome", "The cloud could not be told.").holds(theCloudsPage)
 }
 
 // TestRemovedMeanwhile removes a person in the file, before the bridge has seen it.
