@@ -30,7 +30,8 @@ func (s *site) known(w http.ResponseWriter, r *http.Request) (name string, ok bo
 	return name, ok
 }
 
-// vanished is for whoever was removed elsewhere in the meantime.
+// failed says that something could not be done to somebody, who may have been removed
+// elsewhere in the meantime.
 func (s *site) failed(w http.ResponseWriter, r *http.Request, doing string, err error) {
 	if errors.Is(err, tokenstore.ErrNotFound) {
 		s.refuse(w, r, http.StatusNotFound, "nobody of that name is connected any more")
@@ -78,6 +79,10 @@ func (s *site) rename(w http.ResponseWriter, r *http.Request) {
 	}
 	s.Log.Info("account renamed", "account", name, "to", to)
 	s.sync(r)
+	if _, ok := s.Bridge.Person(to); !ok { // not taken in yet: nobody of that name would be there
+		seeOther(w, r, "")
+		return
+	}
 	seeOther(w, r, "people/"+to+"?renamed=yes")
 }
 
