@@ -44,16 +44,15 @@ func parsePages() pages {
 
 // page is what every page has.
 type page struct {
-	Title      string
-	Root       string // the way back to the root, such as "../"
-	Nav        string // the current page in the navigation; empty: no navigation
-	Live       bool   // kept up to date by the script
-	Refresh    bool   // and without a script by reloading
-	CanLogOut  bool
-	Version    string
-	Notice     string
-	NameRule   string
-	RedirectTo string
+	Title     string
+	Root      string // the way back to the root, such as "../"
+	Nav       string // the current page in the navigation; empty: no navigation
+	Live      bool   // kept up to date by the script
+	Refresh   bool   // and without a script by reloading
+	CanLogOut bool
+	Version   string
+	Notice    string
+	NameRule  string
 }
 
 func (s *site) page(r *http.Request, title, nav string) page {
