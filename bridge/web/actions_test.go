@@ -76,7 +76,8 @@ func TestPoll(t *testing.T) {
 	h.connect("anna")
 	b := h.browser()
 	h.cloud.Person("anna").WeighIn(h.clock.Now(), 70.4, 30)
-	b.post("/people/anna/poll").follow().wants(http.StatusOK, "The cloud is being asked for Anna.")
+	b.post("/people/anna/poll").follow().wants(http.StatusOK, "The cloud is being asked for Anna.").
+		holds(`<noscript><meta http-equiv="refresh" content="30; url=./"></noscript>`) // which says so once
 	h.until("the weigh-in", func() bool { return strings.Contains(b.get("/").text(), "70.4 kg") })
 	b.post("/people/anna/poll", "from", "person").follow().wants(http.StatusOK, "The cloud is being asked.")
 	b.post("/people/nobody/poll").wants(http.StatusNotFound, "Nobody of that name is connected.")

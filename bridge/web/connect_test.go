@@ -319,7 +319,7 @@ func TestMove(t *testing.T) {
 	b.get("/people/anna").wants(http.StatusOK, "91.30 kg").lacks("70.40 kg")
 }
 
-// While a code is being redeemed, the page says so.
+// While a code is being redeemed, the page says so, and looks again by itself.
 func TestWhileTheCodeIsRedeemed(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, plan{})
@@ -330,6 +330,13 @@ func TestWhileTheCodeIsRedeemed(t *testing.T) {
 	back := h.consent(begun.consentLink(), fakecloud.Answer{Person: "anna"})
 	done := make(chan answer, 1)
 	go func() { done <- h.browser().get(back) }()
-	h.until("the code is taken", func() bool { return strings.Contains(b.get(begun.at.Path).text(), "Signing Anna in …") })
+	var waiting answer
+	h.until("the code is taken", func() bool {
+		waiting = b.get(begun.at.Path)
+		return strings.Contains(waiting.text(), "Signing Anna in …")
+	})
+	waiting.wants(http.StatusOK, "If nothing happens within a minute, start again.").
+		holds(`<noscript><meta http-equiv="refresh" content="5"></noscript>`, `<a href="../connect">start again</a>`)
+	begun.lacks("http-equiv") // nobody's pasting is cut short
 	(<-done).follow().wants(http.StatusOK, "Anna is connected")
 }

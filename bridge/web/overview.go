@@ -51,7 +51,7 @@ func (s *site) overview(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := overviewView{page: s.page(r, "Overview", "overview"), Bridge: s.bridgeView(report, err)}
-	v.Live, v.Refresh = true, true
+	v.Live, v.Refresh = true, "30; url="+v.Root // without the query: a notice is news once
 	if asked := r.URL.Query().Get("asked"); asked != "" {
 		if _, known := s.Bridge.Person(asked); known {
 			v.Notice = "The cloud is being asked for " + called(asked) + "."

@@ -48,7 +48,7 @@ type page struct {
 	Root      string // the way back to the root, such as "../"
 	Nav       string // the current page in the navigation; empty: no navigation
 	Live      bool   // kept up to date by the script
-	Refresh   bool   // and without a script by reloading
+	Refresh   string // and without a script by this refresh, such as "30" seconds; empty: none
 	CanLogOut bool
 	Version   string
 	Notice    string

@@ -214,6 +214,8 @@ func (s *site) showSignIn(w http.ResponseWriter, r *http.Request, code int, prob
 		if o.SignInExpires.IsZero() {
 			v.Ends = nil
 		}
+	} else if p.URL == "" && t == nil { // the code is being redeemed
+		v.Refresh = "5"
 	}
 	if t != nil {
 		v.Detail, v.Hint, v.OtherIdentity = t.Error(), hint(t.Hint), t.Code == signin.OtherIdentity
