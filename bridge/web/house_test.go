@@ -38,6 +38,7 @@ const (
 type plan struct {
 	people    []string // with an account at the cloud; two if none are named
 	elsewhere bool     // browsers do not come back here by the redirect address
+	redirect  string   // another redirect address
 	noClient  bool     // in the configuration
 	secret    string   // of the configured client, if it is to be wrong
 	password  string
@@ -85,6 +86,9 @@ func newHouse(tb testing.TB, p plan) *house {
 	h.redirect = h.url + "/oauth/callback"
 	if p.elsewhere {
 		h.redirect = "http://localhost:1/oauth/callback"
+	}
+	if p.redirect != "" {
+		h.redirect = p.redirect
 	}
 	h.openCloud(p)
 	h.openRooms(p)

@@ -26,6 +26,7 @@ type connectView struct {
 	Sealed      bool
 	Scopes      []string
 	RedirectURL string
+	OwnAddress  bool // that is not on the person's machine
 }
 
 type clientView struct {
@@ -52,6 +53,7 @@ func (s *site) showConnect(w http.ResponseWriter, r *http.Request, code int, v c
 		v.Notice = untoldNotice
 	}
 	v.First, v.Sealed, v.Scopes, v.RedirectURL = len(report.People) == 0, s.Sealed, s.Scopes, s.redirect.String()
+	v.OwnAddress = !door.Loopback(s.redirect.Hostname())
 	for i, c := range clients {
 		view := clientView{ID: c.ID, Words: "project " + short(c.ID), Chosen: !v.NewClient && (c.ID == v.Client || v.Client == "" && i == 0)}
 		if c.Configured {

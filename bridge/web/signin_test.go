@@ -21,6 +21,15 @@ type outcome struct {
 	lacks  []string
 }
 
+// A domain of one's own has to be made known to the console, this machine has not.
+func TestChecklistOfAnOwnDomain(t *testing.T) {
+	t.Parallel()
+	const domains = "For an address of your own, first add its domain under Branding → Authorized domains."
+	newHouse(t, plan{}).browser().get("/connect").wants(http.StatusOK).lacks(domains)
+	newHouse(t, plan{elsewhere: true}).browser().get("/connect").wants(http.StatusOK).lacks(domains)
+	newHouse(t, plan{redirect: "https://scales.example.org/oauth/callback"}).browser().get("/connect").wants(http.StatusOK, domains)
+}
+
 // TestOutcomes shows for each way in which a sign-in goes wrong its own sentence and
 // its own next step.
 func TestOutcomes(t *testing.T) {
