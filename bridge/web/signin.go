@@ -50,7 +50,7 @@ func (s *site) showConnect(w http.ResponseWriter, r *http.Request, code int, v c
 	}
 	v.page = s.page(r, "Connect a person", "connect")
 	if cloudUntold(r) { // of the last person, who has just been removed
-		v.Notice = untoldNotice
+		v.Notice, v.Live = untoldNotice, true
 	}
 	v.First, v.Sealed, v.Scopes, v.RedirectURL = len(report.People) == 0, s.Sealed, s.Scopes, s.redirect.String()
 	v.OwnAddress = !door.Loopback(s.redirect.Hostname())

@@ -1,5 +1,6 @@
 // Brings the parts of the page that are marked data-live up to date while it is
-// open. Without it everything works, and the page reloads itself now and then.
+// open, and takes news out of its address. Without it everything works, and the pages
+// that have to reload themselves now and then.
 "use strict";
 (() => {
   const every = 5000;
@@ -11,15 +12,29 @@
     if (notice) notice.hidden = !is;
   };
 
-  // A part is left alone while somebody types in it; what has the focus keeps it.
+  // A notice is news once: a reload does not repeat it.
+  const forget = () => {
+    const address = new URL(location.href);
+    for (const name of ["asked", "renamed", "cloud"]) address.searchParams.delete(name);
+    if (address.href !== location.href) history.replaceState(history.state, "", address);
+  };
+
+  // A part is left alone while somebody types in it, or has selected text in it to copy.
+  const busyIn = (part) => {
+    const selection = getSelection();
+    if (!selection.isCollapsed && selection.containsNode(part, true)) return true;
+    return part.contains(document.activeElement) && document.activeElement.matches("input, textarea, select");
+  };
+
+  // What has the focus keeps it, and what was scrolled sideways stays so.
   const replace = (part, fresh) => {
-    const active = document.activeElement;
-    const inside = part.contains(active);
-    if (inside && active.matches("input, textarea, select")) return;
     const stops = () => [...part.querySelectorAll("a, button, [tabindex]")];
-    const nth = inside ? stops().indexOf(active) : -1;
+    const scrolls = () => [...part.querySelectorAll(".scroll")];
+    const nth = stops().indexOf(document.activeElement);
+    const lefts = scrolls().map((el) => el.scrollLeft);
     part.innerHTML = fresh.innerHTML;
-    if (nth >= 0) stops()[nth]?.focus({ preventScroll: true });
+    scrolls().forEach((el, i) => { el.scrollLeft = lefts[i] ?? 0; });
+    stops()[nth]?.focus({ preventScroll: true });
   };
 
   const refresh = async () => {
@@ -31,12 +46,15 @@
       stale(!answer.ok && answer.status !== 304);
       if (!answer.ok) return;
       if (answer.redirected) return location.replace(answer.url); // nobody is left to be shown
-      etag = answer.headers.get("ETag") || "";
+      let left = false;
       const next = new DOMParser().parseFromString(await answer.text(), "text/html");
       for (const part of document.querySelectorAll("[data-live]")) {
         const fresh = next.getElementById(part.id);
-        if (fresh && fresh.innerHTML !== part.innerHTML) replace(part, fresh);
+        if (!fresh || fresh.innerHTML === part.innerHTML) continue;
+        if (busyIn(part)) left = true;
+        else replace(part, fresh);
       }
+      etag = left ? "" : answer.headers.get("ETag") || ""; // what was left alone is fetched again
     } catch {
       stale(true); // the bridge restarts, or the network is away: the next look tells
     } finally {
@@ -44,6 +62,8 @@
     }
   };
 
+  forget();
+  if (!document.querySelector("[data-live]")) return;
   setInterval(refresh, every);
   document.addEventListener("visibilitychange", refresh);
 })();

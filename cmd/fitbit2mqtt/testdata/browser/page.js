@@ -112,6 +112,18 @@
       return el.contains(doc.elementFromPoint(x, y)) ? [x, y] : null;
     },
 
+    // Selects what reads so, as somebody who wants to copy it; nothing for "".
+    mark: (text) => {
+      const selection = view.getSelection();
+      selection.removeAllRanges();
+      const el = text && [...doc.querySelectorAll("td, th, dd")].find((el) => words(el.textContent) === text);
+      if (el) selection.selectAllChildren(el);
+      return true;
+    },
+    marked: () => words(view.getSelection().toString()),
+    scroll: (selector, left) => { doc.querySelector(selector).scrollLeft = left; return true; },
+    scrolled: (selector) => doc.querySelector(selector)?.scrollLeft ?? -1,
+
     leads: (name) => [...doc.links].find((el) => words(el.textContent) === name)?.href ?? "",
     pictures: () => [...doc.images].map((el) => ({ src: el.currentSrc, width: el.complete ? el.naturalWidth : 0 })),
     look: () => [...unnamed(), ...headings(), ...wide(), ...pale()],
