@@ -87,7 +87,7 @@ func TestPoll(t *testing.T) {
 }
 
 // theCloudsPage is where the app can be removed by hand.
-const theCloudsPage = `Remove the app at <a href="https://myaccount.google.com/connections" rel="noreferrer">https://myaccount.google.com/connections</a>, if`
+const theCloudsPage = `Remove the app at <a href="https://myaccount.google.com/connections" rel="noreferrer" target="_blank">https://myaccount.google.com/connections</a>, if`
 
 func TestDisconnect(t *testing.T) {
 	t.Parallel()

@@ -222,7 +222,7 @@ func TestTheLinkFromTheError(t *testing.T) {
 	h.cloud.Fail(fakecloud.Fault{Kind: fakecloud.Forbidden, Path: "/v4/", Reason: "SERVICE_DISABLED"})
 	h.inState(bridge.StateSetupRequired)
 	for _, path := range []string{"/", "/people/anna"} {
-		h.browser().get(path).holds(`<a href="https://console.cloud.google.com/apis/library/health.googleapis.com" rel="noreferrer">https://console.cloud.google.com/apis/library/health.googleapis.com</a>.`)
+		h.browser().get(path).holds(`<a href="https://console.cloud.google.com/apis/library/health.googleapis.com" rel="noreferrer" target="_blank">https://console.cloud.google.com/apis/library/health.googleapis.com</a>.`)
 	}
 }
 
