@@ -141,10 +141,12 @@ func (p *person) connection() ConnectionState {
 	return c
 }
 
-// expiresSoon reports whether it is time to warn of the end of a sign-in.
+// expiresSoon reports whether it is time to warn of the end of a sign-in. One that is
+// gone before its time has nothing left to end.
 func (p *person) expiresSoon() bool {
 	ends := p.account.SignInExpires
-	return p.account.SignedIn && !ends.IsZero() && ends.Sub(p.now()) <= expiryWarning
+	state, _ := p.troubles.worst()
+	return p.account.SignedIn && state != StateSignInRequired && !ends.IsZero() && ends.Sub(p.now()) <= expiryWarning
 }
 
 // untilWarning shortens a wait, so that the warning comes in time however rarely

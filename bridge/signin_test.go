@@ -74,6 +74,28 @@ func TestTheAnnouncementDoesNotWaitForAPoll(t *testing.T) {
 	})
 }
 
+// Who has just lost the sign-in is not told that it ends soon.
+func TestALostSignInIsNotAboutToEnd(t *testing.T) {
+	t.Parallel()
+	inHouse(t, func(h *house) {
+		a := anna()
+		a.SignInExpires = time.Now().Add(3 * day)
+		h.people.set(a)
+		h.open()
+		h.anna.fail(&fitbit.CloudError{Kind: fitbit.ErrReauthRequired}) // the store, too, will say so in a moment
+		h.pass(day + time.Hour)
+		h.wantState(bridge.StateSignInRequired, "offline")
+		if c := retained[connection](h, "connection"); c.EndsSoon || h.log.lines("ends soon") > 0 {
+			h.Errorf("connection: %+v", c)
+		}
+		h.anna.fail(nil) // it was not gone after all
+		h.pass(time.Hour)
+		if c := retained[connection](h, "connection"); !c.EndsSoon || h.log.lines("ends soon") != 1 {
+			h.Errorf("connection: %+v", c)
+		}
+	})
+}
+
 func TestWhyASignInIsGone(t *testing.T) {
 	t.Parallel()
 	const testMode = "has ended as announced, because the cloud project is in test mode"
