@@ -52,6 +52,9 @@ func (e *CloudError) Error() string {
 	return s
 }
 
+// Advice returns the hint, for [Hint].
+func (e *CloudError) Advice() string { return e.Hint }
+
 // Unwrap makes kind and cause visible to errors.Is and errors.As.
 func (e *CloudError) Unwrap() []error {
 	if e.Cause == nil {
@@ -73,10 +76,15 @@ func (e *RateLimitError) Error() string {
 // Is makes a rate limit one of the things that time mends.
 func (e *RateLimitError) Is(target error) bool { return target == ErrUnavailable }
 
-// Hint returns what a person can do about err, or "".
+// Hint returns what a person can do about err: the Advice of the first error in its
+// tree that has such a method, whatever room it comes from; else "".
 func Hint(err error) string {
-	if ce, ok := errors.AsType[*CloudError](err); ok {
-		return ce.Hint
+	e, ok := errors.AsType[interface {
+		error
+		Advice() string
+	}](err)
+	if !ok {
+		return ""
 	}
-	return ""
+	return e.Advice()
 }

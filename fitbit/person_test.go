@@ -76,6 +76,17 @@ func TestCloudError(t *testing.T) {
 	}
 }
 
+// advised is an error of a room that this package does not know.
+type advised struct{ error }
+
+func (advised) Advice() string { return "free some space" }
+
+func TestHintsComeFromAnyRoom(t *testing.T) {
+	if got := fitbit.Hint(fmt.Errorf("record: %w", errors.Join(io.EOF, advised{fitbit.ErrStorage}))); got != "free some space" {
+		t.Errorf("hint is %q", got)
+	}
+}
+
 func TestRateLimitError(t *testing.T) {
 	err := fmt.Errorf("anna: %w", &fitbit.RateLimitError{Until: time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)})
 	if !errors.Is(err, fitbit.ErrUnavailable) || errors.Is(err, fitbit.ErrSetup) || !strings.HasSuffix(err.Error(), "2026-11-20T12:00:00Z") {

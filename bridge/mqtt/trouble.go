@@ -32,6 +32,9 @@ func (e *ConnectError) Error() string {
 	return fmt.Sprintf("no connection to %s: %s", e.Broker, e.Detail)
 }
 
+// Advice returns the hint, for fitbit.Hint.
+func (e *ConnectError) Advice() string { return e.Hint }
+
 // Unwrap makes bridge.ErrBrokerAway and the cause visible to errors.Is and errors.As.
 func (e *ConnectError) Unwrap() []error { return []error{bridge.ErrBrokerAway, e.Cause} }
 

@@ -20,7 +20,6 @@ import (
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/web/door"
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
-	"github.com/fitbit2mqtt/fitbit2mqtt/internal/sqlite"
 )
 
 //go:embed templates/*.html
@@ -116,9 +115,9 @@ func (s *site) trouble(w http.ResponseWriter, r *http.Request, doing string, err
 	text := "this did not work; the log says why"
 	if errors.Is(err, fitbit.ErrStorage) {
 		text = "the bridge's own files cannot be read or written; the log says why"
-	}
-	if e, ok := errors.AsType[*sqlite.Error](err); ok && e.Hint != "" {
-		text = "the bridge's own files cannot be read or written. " + e.Hint
+		if hint := fitbit.Hint(err); hint != "" {
+			text = "the bridge's own files cannot be read or written. " + hint
+		}
 	}
 	s.refuse(w, r, http.StatusInternalServerError, text)
 }

@@ -13,6 +13,13 @@ import (
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
 )
 
+// full is an error that says what to do.
+type full struct{ error }
+
+func (full) Advice() string { return "Free some space." }
+
+func (f full) Unwrap() error { return f.error }
+
 // TestTrouble says whose fault it is, tells the log the rest, and tells nobody who has
 // left.
 func TestTrouble(t *testing.T) {
@@ -22,6 +29,7 @@ func TestTrouble(t *testing.T) {
 		want string
 	}{
 		"storage":  {fmt.Errorf("recall: %w", fitbit.ErrStorage), "The bridge&#39;s own files cannot be read or written; the log says why."},
+		"advised":  {fmt.Errorf("recall: %w", full{fitbit.ErrStorage}), "The bridge&#39;s own files cannot be read or written. Free some space."},
 		"whatever": {errors.New("an inner secret"), "This did not work; the log says why."},
 	} {
 		var written strings.Builder

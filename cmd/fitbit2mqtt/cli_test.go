@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,8 +13,10 @@ import (
 	"time"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge"
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/mqtt"
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
 	"github.com/fitbit2mqtt/fitbit2mqtt/internal/sqlite"
+	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore/signin"
 )
 
 // What the command line says is part of the product.
@@ -109,6 +112,25 @@ func TestExitCodes(t *testing.T) {
 		if test.code != 0 && (strings.Count(b.String(), "Error: ") != 1 || strings.Count(b.String(), "Try: ") != 1) {
 			t.Errorf("%v: %q", test.err, b.String())
 		}
+	}
+}
+
+// What a room advises is what to try.
+func TestExitAdvice(t *testing.T) {
+	for _, err := range []error{
+		&fitbit.CloudError{Kind: fitbit.ErrSetup, Hint: "mend this"},
+		&sqlite.Error{Path: "p", Kind: sqlite.ErrFull, Hint: "mend this"},
+		&mqtt.ConnectError{Broker: "b", Detail: "d", Hint: "mend this", Cause: io.EOF},
+		&signin.Trouble{Code: signin.Setup, Detail: "d", Hint: "mend this"},
+	} {
+		var b bytes.Buffer
+		if report(&b, fmt.Errorf("somewhere: %w", err)); !strings.HasSuffix(b.String(), "\nTry: mend this\n") {
+			t.Errorf("%v: %q", err, b.String())
+		}
+	}
+	var b bytes.Buffer
+	if report(&b, &mqtt.ConnectError{Broker: "b", Detail: "d", Cause: io.EOF}); !strings.Contains(b.String(), "Try: check mqtt.url") {
+		t.Errorf("without a hint of its own: %q", b.String())
 	}
 }
 

@@ -8,10 +8,7 @@ import (
 	"strings"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge"
-	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/mqtt"
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
-	"github.com/fitbit2mqtt/fitbit2mqtt/internal/sqlite"
-	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore/signin"
 )
 
 // The exit codes.
@@ -74,15 +71,6 @@ func advice(err error, code int) string {
 	}
 	if e, ok := errors.AsType[*usageError](err); ok {
 		return e.command + " --help"
-	}
-	if t, ok := errors.AsType[*signin.Trouble](err); ok {
-		return t.Hint
-	}
-	if e, ok := errors.AsType[*sqlite.Error](err); ok {
-		return e.Hint
-	}
-	if e, ok := errors.AsType[*mqtt.ConnectError](err); ok && e.Hint != "" {
-		return e.Hint
 	}
 	if h := fitbit.Hint(err); h != "" {
 		return h

@@ -44,6 +44,9 @@ func (e *Error) Error() string {
 	return s
 }
 
+// Advice returns the hint, for [fitbit.Hint].
+func (e *Error) Advice() string { return e.Hint }
+
 // Unwrap makes [ErrStorage], kind and cause visible to errors.Is and errors.As.
 func (e *Error) Unwrap() []error {
 	all := []error{ErrStorage, e.Kind}

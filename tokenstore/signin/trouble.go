@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
-	"github.com/fitbit2mqtt/fitbit2mqtt/internal/sqlite"
 	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore"
 )
 
@@ -45,6 +44,9 @@ func (t *Trouble) Error() string {
 	}
 	return t.Detail
 }
+
+// Advice returns the next step, for [fitbit.Hint].
+func (t *Trouble) Advice() string { return t.Hint }
 
 // Unwrap makes one of fitbit's errors visible to errors.Is, and what it is besides.
 func (t *Trouble) Unwrap() []error {
@@ -127,10 +129,7 @@ func again(name string) string {
 
 // repair is what the store says of its file.
 func repair(err error) string {
-	if e, ok := errors.AsType[*sqlite.Error](err); ok && e.Hint != "" {
-		return strings.TrimSuffix(e.Hint, ".")
-	}
-	return "check the data folder and the disk"
+	return or(strings.TrimSuffix(fitbit.Hint(err), "."), "check the data folder and the disk")
 }
 
 func codeOf(err error) Code {
