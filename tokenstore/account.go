@@ -112,12 +112,44 @@ type Removed struct {
 	Grant   fitbit.Grant
 }
 
-// Remove forgets an account and overwrites its tokens. Tokens that do not open
-// are removed without being returned. Errors: ErrNotFound, ErrStorage, ctx's own.
+// Remove forgets an account and overwrites its tokens. That it was removed is
+// remembered until [Store.Forgotten]. Tokens that do not open are removed without
+// being returned. Errors: ErrNotFound, ErrStorage, ctx's own.
 func (s *Store) Remove(ctx context.Context, name string) (Removed, error) {
 	return s.withdraw(ctx, name, func(tx *sql.Tx, a Account) error {
-		if _, err := tx.ExecContext(ctx, "DELETE FROM accounts WHERE uid = ?", a.UID); err != nil {
-			return fmt.Errorf("remove: %w", err)
+		for _, step := range []string{"DELETE FROM accounts WHERE uid = ?", "INSERT OR IGNORE INTO removed (uid) VALUES (?)"} {
+			if _, err := tx.ExecContext(ctx, step, a.UID); err != nil {
+				return fmt.Errorf("remove: %w", err)
+			}
+		}
+		return nil
+	})
+}
+
+// Removed lists the UIDs of accounts that were removed and of which something may
+// still be kept elsewhere; they may be connected again. Errors: ErrStorage, ctx's own.
+func (s *Store) Removed(ctx context.Context) (uids []string, err error) {
+	rows, err := s.db.QueryContext(ctx, "SELECT uid FROM removed ORDER BY uid")
+	if err != nil {
+		return nil, s.classify(fmt.Errorf("list removed accounts: %w", err))
+	}
+	defer func() { err = s.classify(errors.Join(err, rows.Close())) }()
+	for rows.Next() {
+		var uid string
+		if err := rows.Scan(&uid); err != nil {
+			return nil, fmt.Errorf("read removed account: %w", err)
+		}
+		uids = append(uids, uid)
+	}
+	return uids, rows.Err()
+}
+
+// Forgotten notes that nothing is kept of a removed account any more. It is no
+// error if that is known. Errors: ErrStorage, ctx's own.
+func (s *Store) Forgotten(ctx context.Context, uid string) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM removed WHERE uid = ?", uid); err != nil {
+			return fmt.Errorf("note that an account is forgotten: %w", err)
 		}
 		return nil
 	})

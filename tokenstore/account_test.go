@@ -155,6 +155,45 @@ func TestRemove(t *testing.T) {
 	}
 }
 
+// A removal is remembered, through a restart and a new sign-in, until whoever keeps
+// something of the account has let go of it. Nothing else leaves such a trace.
+func TestRemovalsAreRemembered(t *testing.T) {
+	path := storePath(t)
+	s := open(t, tokenstore.Options{Path: path})
+	expect := func(want ...string) {
+		t.Helper()
+		if got, err := s.Removed(t.Context()); err != nil || !slices.Equal(got, want) {
+			t.Errorf("removed: %v (%v), want %v", got, err, want)
+		}
+	}
+	a := connect(t, s, tokenstore.SignIn{Name: "anna", Grant: grant(1)})
+	connect(t, s, tokenstore.SignIn{Name: "ben", Grant: grant(2)})
+	if _, err := s.Disconnect(t.Context(), "ben"); err != nil {
+		t.Fatal(err)
+	}
+	expect()
+	if _, err := s.Remove(t.Context(), "anna"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, tokenstore.Options{Path: path})
+	expect(a.UID)
+	connect(t, s, tokenstore.SignIn{Name: "anna", Grant: grant(3)})
+	expect(a.UID)
+	if _, err := s.Remove(t.Context(), "anna"); err != nil { // once more, before anybody has forgotten the first
+		t.Fatal(err)
+	}
+	expect(a.UID)
+	for range 2 {
+		if err := s.Forgotten(t.Context(), a.UID); err != nil {
+			t.Fatal(err)
+		}
+		expect()
+	}
+}
+
 func TestVersionFollowsAccountsInEveryStore(t *testing.T) {
 	path := storePath(t)
 	here, there := open(t, tokenstore.Options{Path: path}), open(t, tokenstore.Options{Path: path})

@@ -219,6 +219,9 @@ func TestEveryOldSchemaOpens(t *testing.T) {
 			if err := s.SaveClient(t.Context(), client()); err != nil { // whatever a newer schema has is there
 				t.Error(err)
 			}
+			if _, err := s.Removed(t.Context()); err != nil {
+				t.Error(err)
+			}
 		})
 	}
 }

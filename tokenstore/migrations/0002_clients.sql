@@ -21,3 +21,9 @@ ALTER TABLE attempts ADD COLUMN secret BLOB NOT NULL DEFAULT x'';      -- of the
 ALTER TABLE attempts ADD COLUMN move INTEGER NOT NULL DEFAULT 0;      -- 1: another cloud identity may take over the name
 ALTER TABLE attempts ADD COLUMN taken_at INTEGER NOT NULL DEFAULT 0;  -- the verifier is empty from then on
 ALTER TABLE attempts ADD COLUMN outcome TEXT NOT NULL DEFAULT '';
+
+-- Accounts that were removed on purpose, while their history may still be kept
+-- elsewhere. An account that is merely missing has its history waiting for it.
+CREATE TABLE removed (
+    uid TEXT PRIMARY KEY
+) STRICT;

@@ -63,6 +63,12 @@ ALTER TABLE attempts ADD COLUMN move INTEGER NOT NULL DEFAULT 0;      -- 1: anot
 ALTER TABLE attempts ADD COLUMN taken_at INTEGER NOT NULL DEFAULT 0;  -- the verifier is empty from then on
 ALTER TABLE attempts ADD COLUMN outcome TEXT NOT NULL DEFAULT '';
 
+-- Accounts that were removed on purpose, while their history may still be kept
+-- elsewhere. An account that is merely missing has its history waiting for it.
+CREATE TABLE removed (
+    uid TEXT PRIMARY KEY
+) STRICT;
+
 UPDATE store SET version = 7;
 INSERT INTO accounts VALUES ('0123456789ab', 'anna', 'google', 'user-anna', 'weight heart', x'5345435245542d6163636573732d7631',
     x'5345435245542d726566726573682d7631', 1795003600000, 1795600000000, 1, 3, 12, 1790000000000, '', 0, 0, 'client-v2', '', '');
@@ -70,3 +76,4 @@ INSERT INTO accounts VALUES ('ba9876543210', 'ben', 'fitbit', 'user-ben', '', x'
     0, 0, 0, 1, 5, 1790000000000, '', 0, 1794990000000, '', 'disconnected', 'sign in');
 INSERT INTO attempts VALUES ('state-v1', x'5345435245542d76657269666965722d7631', 'http://127.0.0.1:8080/', 'anna', 'google', 1794999990000, '0011223344556677', '0123456789ab', 'client-v2', x'5345435245542d76657269666965722d7631', 0, 0, '');
 INSERT INTO clients VALUES ('google', 'client-v2', x'5345435245542d76657269666965722d7631', 1790000000000);
+INSERT INTO removed VALUES ('00ff00ff00ff');
