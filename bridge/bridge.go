@@ -77,8 +77,13 @@ type People interface {
 	Accounts(ctx context.Context) ([]Account, error)
 	// Version changes whenever Accounts would answer differently. It is cheap.
 	Version(ctx context.Context) (int64, error)
-	// Source returns the person's source.
+	// Source returns the person's source. The error says why this version has none.
 	Source(a Account) (fitbit.Source, error)
+	// Removed lists the UIDs of people who were removed and not Forgotten yet; some may
+	// have come back. Who is merely missing from Accounts is not among them.
+	Removed(ctx context.Context) (uids []string, err error)
+	// Forgotten notes that nothing is kept any more of a person from before the removal.
+	Forgotten(ctx context.Context, uid string) error
 }
 
 // Bridge is the whole of it.

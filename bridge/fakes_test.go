@@ -185,6 +185,8 @@ type people struct {
 	version  int64
 	accounts []bridge.Account
 	clouds   map[string]*cloud // by UID
+	unknown  map[string]error  // by backend: why there is no source
+	removed  []string          // and not forgotten
 	refuse   error
 }
 
@@ -203,7 +205,29 @@ func (p *people) Version(context.Context) (int64, error) {
 func (p *people) Source(a bridge.Account) (fitbit.Source, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.clouds[a.UID], nil
+	return p.clouds[a.UID], p.unknown[a.Backend]
+}
+
+func (p *people) Removed(context.Context) ([]string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.removed), nil
+}
+
+func (p *people) Forgotten(_ context.Context, uid string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.removed = slices.DeleteFunc(p.removed, func(r string) bool { return r == uid })
+	return nil
+}
+
+// remove takes somebody out, on purpose.
+func (p *people) remove(uid string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.accounts = slices.DeleteFunc(slices.Clone(p.accounts), func(a bridge.Account) bool { return a.UID == uid })
+	p.removed = append(p.removed, uid)
+	p.version++
 }
 
 // set replaces the accounts.

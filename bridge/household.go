@@ -62,9 +62,18 @@ func (b *Bridge) Sync(ctx context.Context) {
 
 // reconcile starts, restarts and stops pollers so that they match the accounts.
 func (b *Bridge) reconcile(ctx context.Context, pollers *sync.WaitGroup) error {
+	// Before the accounts: whoever has come back since their removal is in both lists.
+	removed, err := b.o.People.Removed(ctx)
+	if err != nil {
+		return fmt.Errorf("list removed accounts: %w", err)
+	}
 	accounts, err := b.o.People.Accounts(ctx)
 	if err != nil {
 		return fmt.Errorf("list accounts: %w", err)
+	}
+	gone := make(map[string]bool) // by UID
+	for _, uid := range removed {
+		gone[uid] = true
 	}
 	wanted := make(map[string]Account, len(accounts))
 	for _, a := range accounts {
@@ -73,6 +82,7 @@ func (b *Bridge) reconcile(ctx context.Context, pollers *sync.WaitGroup) error {
 	reported := make(map[string]State) // what the log last said of those who go on
 	for _, p := range b.people() {
 		a, stays := wanted[p.account.UID]
+		stays = stays && !gone[p.account.UID]
 		if stays && a.same(p.account) {
 			delete(wanted, a.UID)
 			continue
@@ -83,7 +93,8 @@ func (b *Bridge) reconcile(ctx context.Context, pollers *sync.WaitGroup) error {
 		b.mu.Unlock()
 		switch {
 		case !stays:
-			b.forget(ctx, p)
+			b.withdraw(ctx, p)
+			gone[p.account.UID] = true // whatever another process has forgotten: our poller may have written since
 		case a.Name != p.account.Name:
 			b.board.clear(p.states()...) // configs stay: they follow the UID
 			fallthrough
@@ -91,9 +102,14 @@ func (b *Bridge) reconcile(ctx context.Context, pollers *sync.WaitGroup) error {
 			reported[a.UID] = p.state()
 		}
 	}
+	kept := b.forget(ctx, gone, wanted)
 	var errs []error
 	for _, a := range accounts {
 		if _, isNew := wanted[a.UID]; !isNew {
+			continue
+		}
+		if err := kept[a.UID]; err != nil {
+			errs = append(errs, fmt.Errorf("account %s: %w", a.Name, err))
 			continue
 		}
 		source, err := b.o.People.Source(a)
@@ -143,16 +159,33 @@ func (b *Bridge) start(ctx context.Context, pollers *sync.WaitGroup, a Account, 
 	return nil
 }
 
-// forget removes a person from the house: topics, discovery, history.
-func (b *Bridge) forget(ctx context.Context, p *person) {
+// withdraw removes a person from the house: topics and discovery.
+func (b *Bridge) withdraw(ctx context.Context, p *person) {
 	for _, m := range p.configs() {
 		b.teller.bury(ctx, m)
 	}
 	b.board.clear(p.states()...)
-	if err := b.o.Memory.Forget(ctx, p.account.UID); err != nil {
-		b.o.Log.Warn("history of a removed account could not be deleted", "account", p.account.Name, "error", err)
-	}
 	b.o.Log.Info("account removed", "account", p.account.Name)
+}
+
+// forget deletes the history of removed accounts, and then that they were removed. It
+// returns what went wrong with those who have come back: they must not begin with the
+// history of before, nor lose it later. The others are tried again at the next start
+// or change.
+func (b *Bridge) forget(ctx context.Context, gone map[string]bool, back map[string]Account) map[string]error {
+	failed := make(map[string]error)
+	for uid := range gone {
+		err := b.o.Memory.Forget(ctx, uid)
+		if err == nil {
+			err = b.o.People.Forgotten(ctx, uid)
+		}
+		if _, isBack := back[uid]; isBack && err != nil {
+			failed[uid] = fmt.Errorf("forget what was removed: %w", err)
+		} else if err != nil {
+			b.o.Log.Warn("history of a removed account could not be deleted", "uid", uid, "error", err)
+		}
+	}
+	return failed
 }
 
 // people lists the running persons by account name.

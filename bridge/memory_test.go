@@ -24,6 +24,7 @@ type memory struct {
 	noRecord error
 	noSettle error
 	noRecall error
+	noForget error
 }
 
 var _ bridge.Memory = (*memory)(nil)
@@ -90,6 +91,9 @@ func (m *memory) Record(_ context.Context, uid string, e bridge.Entry) error {
 func (m *memory) Forget(_ context.Context, uid string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.noForget != nil {
+		return m.noForget
+	}
 	delete(m.past, uid)
 	m.owed = slices.DeleteFunc(m.owed, func(o bridge.Owed) bool { return m.owner[o.Seq] == uid })
 	return nil

@@ -19,6 +19,10 @@ type people struct{ *house }
 
 func (p people) Version(ctx context.Context) (int64, error) { return p.tokens.Version(ctx) }
 
+func (p people) Removed(ctx context.Context) ([]string, error) { return p.tokens.Removed(ctx) }
+
+func (p people) Forgotten(ctx context.Context, uid string) error { return p.tokens.Forgotten(ctx, uid) }
+
 func (p people) Source(a bridge.Account) (fitbit.Source, error) {
 	return p.desk.Source(a.UID, a.Backend)
 }

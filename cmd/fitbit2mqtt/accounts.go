@@ -138,7 +138,7 @@ func (a *app) remove(ctx context.Context, h *house, name string) error {
 	if err != nil {
 		return unknownAccount(name, err)
 	}
-	if err := h.history.Forget(ctx, account.UID); err != nil {
+	if err := h.forget(ctx, account.UID); err != nil {
 		return err
 	}
 	text := name + " is removed.\n"
@@ -146,6 +146,22 @@ func (a *app) remove(ctx context.Context, h *house, name string) error {
 		text += "The cloud could not be told. Remove the app at https://myaccount.google.com/connections if nobody else here uses that account.\n"
 	}
 	return a.printf("%s", text)
+}
+
+// forget deletes the history of a removed person. A bridge that runs meanwhile may be
+// writing to it yet: then the removal stays on record until it has taken that in.
+func (h *house) forget(ctx context.Context, uid string) error {
+	if err := h.history.Forget(ctx, uid); err != nil {
+		return err
+	}
+	release, err := lock(h.config.DataDir)
+	switch {
+	case errors.Is(err, errLocked):
+		return nil
+	case err != nil:
+		return err
+	}
+	return errors.Join(h.tokens.Forgotten(ctx, uid), release())
 }
 
 // confirm asks at a terminal. Scripts mean what they say.

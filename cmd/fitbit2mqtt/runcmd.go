@@ -55,6 +55,9 @@ func (a *app) runBridge(c *cobra.Command, _ []string) (err error) {
 	return err
 }
 
+// errLocked says that another process holds the lock of a data folder.
+var errLocked = errors.New("another fitbit2mqtt runs with the data folder")
+
 // lock makes sure that a data folder has one bridge only: two would publish
 // everything twice. The lock ends with the process, however that ends.
 func lock(folder string) (release func() error, err error) {
@@ -63,8 +66,7 @@ func lock(folder string) (release func() error, err error) {
 		return nil, fail(exitStorage, "check the permissions of the data folder", "lock the data folder: %w", err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(fail(exitStorage, "stop the other one, or give this one its own data_dir",
-			"another fitbit2mqtt runs with the data folder %s", folder), f.Close())
+		return nil, errors.Join(fail(exitStorage, "stop the other one, or give this one its own data_dir", "%w %s", errLocked, folder), f.Close())
 	}
 	return f.Close, nil
 }
