@@ -96,8 +96,9 @@ type Bridge struct {
 	started time.Time
 	syncs   chan chan struct{} // to be closed once the accounts have been looked at
 
-	mu      sync.Mutex
-	persons map[string]*person // by UID
+	mu        sync.Mutex
+	persons   map[string]*person // by UID
+	strangers []PersonReport     // people whom this version cannot poll
 }
 
 // New returns a bridge that does nothing until Run.

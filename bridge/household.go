@@ -104,6 +104,7 @@ func (b *Bridge) reconcile(ctx context.Context, pollers *sync.WaitGroup) error {
 	}
 	kept := b.forget(ctx, gone, wanted)
 	var errs []error
+	var strangers []PersonReport
 	for _, a := range accounts {
 		if _, isNew := wanted[a.UID]; !isNew {
 			continue
@@ -114,11 +115,14 @@ func (b *Bridge) reconcile(ctx context.Context, pollers *sync.WaitGroup) error {
 		}
 		source, err := b.o.People.Source(a)
 		if err != nil { // the others go on
-			b.o.Log.Error("account cannot be polled", "account", a.Name, "error", err)
+			strangers = append(strangers, b.stranger(a, err))
 			continue
 		}
 		errs = append(errs, b.start(ctx, pollers, a, source, or(reported[a.UID], StateOK)))
 	}
+	b.mu.Lock()
+	b.strangers = strangers
+	b.mu.Unlock()
 	b.publishInfo(accounts)
 	return errors.Join(errs...)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
@@ -55,6 +56,10 @@ func (b *Bridge) Report(ctx context.Context) (Report, error) {
 	for _, p := range b.people() {
 		r.People = append(r.People, p.reportNow())
 	}
+	b.mu.Lock()
+	r.People = append(r.People, b.strangers...)
+	b.mu.Unlock()
+	slices.SortFunc(r.People, func(x, y PersonReport) int { return strings.Compare(x.Account.Name, y.Account.Name) })
 	var err error
 	if r.Pending, err = b.o.Memory.Pending(ctx); err != nil {
 		err = fmt.Errorf("count pending messages: %w", err)
@@ -71,7 +76,27 @@ func (b *Bridge) Person(account string) (PersonReport, bool) {
 			return p.reportNow(), true
 		}
 	}
+	for _, s := range b.strangers {
+		if s.Account.Name == account {
+			return s, true
+		}
+	}
 	return PersonReport{}, false
+}
+
+// stranger reports an account that this version has no source for: nothing of it is
+// polled or published, but whoever looks after the house has to know that it is there.
+func (b *Bridge) stranger(a Account, cause error) PersonReport {
+	if !slices.ContainsFunc(b.strangers, func(s PersonReport) bool { return s.Account.UID == a.UID }) {
+		b.o.Log.Error("account cannot be polled", "account", a.Name, "error", cause)
+	}
+	return PersonReport{
+		Account: a, Location: time.UTC, Body: BodyState{Account: a.Name}, Heart: HeartState{Account: a.Name},
+		Connection: ConnectionState{
+			State: StateError, Detail: new(cause.Error()), Hint: new("remove the account, or use a version that knows this cloud"),
+			Backend: a.Backend, Missing: troubles(nil).missing(a.Missing),
+		},
+	}
 }
 
 // reportNow is the last report, with what is counted since.

@@ -1,0 +1,51 @@
+package bridge_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge"
+)
+
+// An account of a cloud that this version does not know can be seen and removed.
+func TestAnAccountThatCannotBePolled(t *testing.T) {
+	t.Parallel()
+	inHouse(t, func(h *house) {
+		h.people.unknown = map[string]error{"fitbit": errors.New("this version knows no such cloud")}
+		carl := bridge.Account{Name: "carl", UID: "u3", Backend: "google", SignedIn: true}
+		h.people.clouds["u3"] = newCloud()
+		h.people.set(carl, ben(), anna())
+		h.open()
+		r := h.report()
+		if len(r.People) != 3 || r.People[0].Account.Name != "anna" || r.People[1].Account.Name != "ben" {
+			h.Fatalf("people: %+v", r.People)
+		}
+		p, known := h.bridge.Person("ben")
+		c := p.Connection
+		if !known || c.State != bridge.StateError || c.Backend != "fitbit" || *c.Detail != "this version knows no such cloud" ||
+			*c.Hint != "remove the account, or use a version that knows this cloud" || c.Missing == nil || p.Available || p.Location != time.UTC || p.Usage != nil {
+			h.Errorf("report: %+v", p)
+		}
+		if h.bridge.PollNow("ben") {
+			h.Error("who cannot be polled is")
+		}
+		for topic := range h.broker.retained {
+			if topic == "homeassistant/device/fitbit2mqtt_u2/config" || strings.HasPrefix(topic, "fitbit2mqtt/ben/") {
+				h.Errorf("%s is published", topic)
+			}
+		}
+		h.people.set(carl, ben())
+		h.pass(2 * time.Second)
+		if n := h.log.lines("account cannot be polled"); n != 1 {
+			h.Errorf("logged %d times", n)
+		}
+		h.people.remove("u2")
+		h.bridge.Sync(h.Context())
+		if _, still := h.bridge.Person("ben"); still || len(h.report().People) != 1 {
+			h.Errorf("removed: %+v", h.report().People)
+		}
+		h.keeps("nothing was kept of ben", "u2", false)
+	})
+}
