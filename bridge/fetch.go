@@ -46,7 +46,9 @@ func stops(err error) bool {
 	switch StateOf(err) {
 	case StateSignInRequired, StateSourceRetired, StateRateLimited, StateStorageError:
 		return true
-	case StateOK, StateUnavailable, StateSetupRequired, StateError:
+	case StateSetupRequired:
+		return errors.Is(err, fitbit.ErrNoToken)
+	case StateOK, StateUnavailable, StateError:
 	}
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

@@ -158,6 +158,9 @@ func (p *person) schedule(j *job, err error) {
 		p.postpone(now.Add(early(longestRetry)))
 	case errors.Is(err, fitbit.ErrSetup): // nothing that a minute mends
 		j.due = now.Add(early(longestRetry))
+		if errors.Is(err, fitbit.ErrNoToken) {
+			p.postpone(j.due)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package bridge_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -140,6 +141,30 @@ func TestSetup(t *testing.T) {
 		h.anna.count()
 		h.pass(time.Hour)
 		h.between("requests an hour", h.anna.count(), 3, 50)
+		h.anna.fail(nil)
+		h.pass(16 * time.Minute)
+		h.wantState(bridge.StateOK, "online")
+	})
+}
+
+// A cloud that refuses to renew the token is asked once, not once for every metric.
+func TestSetupThatConcernsTheToken(t *testing.T) {
+	t.Parallel()
+	inHouse(t, func(h *house) {
+		wrong := &fitbit.CloudError{Kind: fitbit.ErrSetup, Detail: "wrong secret", Reason: "invalid_client"}
+		h.anna.fail(fmt.Errorf("%w: %w", fitbit.ErrNoToken, wrong))
+		h.open()
+		h.wantState(bridge.StateSetupRequired, "online")
+		if n := h.anna.count(); n != 1 {
+			h.Errorf("asked %d times at once", n)
+		}
+		h.pass(time.Hour)
+		h.between("requests an hour", h.anna.count(), 3, 10)
+		h.bridge.PollNow("anna")
+		h.pass(time.Second)
+		if n := h.anna.count(); n != 1 {
+			h.Errorf("asked %d times on demand", n)
+		}
 		h.anna.fail(nil)
 		h.pass(16 * time.Minute)
 		h.wantState(bridge.StateOK, "online")

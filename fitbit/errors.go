@@ -23,6 +23,9 @@ var (
 	ErrProtocol = errors.New("unexpected answer")
 	// ErrStorage: the bridge's own files cannot be read or written; whoever runs it mends that.
 	ErrStorage = errors.New("storage failed")
+	// ErrNoToken: there is no access token to ask with, for the reason that the error is
+	// besides; whatever else the person's source is asked would meet it too.
+	ErrNoToken = errors.New("no access token")
 	// ErrNoData: all is well, and there is no such value.
 	ErrNoData = errors.New("no data")
 )

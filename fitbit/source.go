@@ -16,7 +16,8 @@ import (
 // Errors: ctx's own; [ErrReauthRequired], [ErrPermission], [ErrSetup],
 // [ErrRetired], [*RateLimitError], [ErrUnavailable], [ErrProtocol]; and where a
 // single value is asked for, [ErrNoData]. Whatever kept [Tokens] from handing out
-// a token passes through, [ErrStorage] among it.
+// a token passes through, [ErrStorage] among it; what a renewal failed with is
+// [ErrNoToken] besides.
 type Source interface {
 	PersonSource
 	BodySource

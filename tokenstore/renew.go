@@ -28,7 +28,7 @@ const (
 // through refresh, which is called for one account at a time, with a context
 // that lasts 30 seconds whatever becomes of the caller.
 //
-// Errors: refresh's own; [fitbit.ErrReauthRequired], without asking the cloud once
+// Errors: refresh's own, as [fitbit.ErrNoToken]; [fitbit.ErrReauthRequired], without asking the cloud once
 // it has said so; ErrNotFound; ErrStorage; ctx's own, while the renewal goes on.
 func (s *Store) Tokens(uid string, refresh func(ctx context.Context, refreshToken string) (fitbit.Grant, error)) fitbit.Tokens {
 	return &tokens{store: s, uid: uid, refresh: refresh}
@@ -204,9 +204,18 @@ func (s *Store) ask(ctx context.Context, r row, refresh refreshFunc) (fitbit.Gra
 		return fitbit.Grant{}, errors.Join(err, markErr)
 	default:
 		s.log.Info("token not renewed, the same refresh token will be sent again", "account", r.name, "error", err)
-		return fitbit.Grant{}, errors.Join(err, s.release(ctx, r.uid))
+		return fitbit.Grant{}, errors.Join(noTokenError{err}, s.release(ctx, r.uid))
 	}
 }
+
+// noTokenError is what a renewal failed with, and [fitbit.ErrNoToken] besides: the
+// same refusal means one thing of a token and another of a single kind of data.
+type noTokenError struct{ error }
+
+func (e noTokenError) Unwrap() error { return e.error }
+
+// Is makes it one of the things that no other request would be spared.
+func (noTokenError) Is(target error) bool { return target == fitbit.ErrNoToken }
 
 // keep saves the reply and returns its access token. What cannot be saved is not
 // used: it stays in memory, and is saved as soon as that is possible.

@@ -133,6 +133,10 @@ func TestAnUnclearAnswerKeepsTheRefreshToken(t *testing.T) {
 			}
 			_, err := s.Tokens(a.UID, lost).Token(t.Context())
 			wantErr(t, err, failure)
+			wantErr(t, err, fitbit.ErrNoToken)
+			if err.Error() != failure.Error() {
+				t.Errorf("error is %q, want %q", err, failure)
+			}
 			if !account(t, s).SignedIn {
 				t.Error("signed out by an unclear answer")
 			}
