@@ -79,29 +79,7 @@ func (b *Bridge) reconcile(ctx context.Context, pollers *sync.WaitGroup) error {
 	for _, a := range accounts {
 		wanted[a.UID] = a
 	}
-	reported := make(map[string]State) // what the log last said of those who go on
-	for _, p := range b.people() {
-		a, stays := wanted[p.account.UID]
-		stays = stays && !gone[p.account.UID]
-		if stays && a.same(p.account) {
-			delete(wanted, a.UID)
-			continue
-		}
-		p.stop()
-		b.mu.Lock()
-		delete(b.persons, p.account.UID)
-		b.mu.Unlock()
-		switch {
-		case !stays:
-			b.withdraw(ctx, p)
-			gone[p.account.UID] = true // whatever another process has forgotten: our poller may have written since
-		case a.Name != p.account.Name:
-			b.board.clear(p.states()...) // configs stay: they follow the UID
-			fallthrough
-		default:
-			reported[a.UID] = p.state()
-		}
-	}
+	reported := b.part(ctx, wanted, gone)
 	kept := b.forget(ctx, gone, wanted)
 	var errs []error
 	var strangers []PersonReport
@@ -125,6 +103,36 @@ func (b *Bridge) reconcile(ctx context.Context, pollers *sync.WaitGroup) error {
 	b.mu.Unlock()
 	b.publishInfo(accounts)
 	return errors.Join(errs...)
+}
+
+// part stops whoever is not wanted or not the same as before, and adds those who leave
+// to gone; whoever goes on undisturbed is wanted no more. It returns what the log last
+// said of those who will be started again.
+func (b *Bridge) part(ctx context.Context, wanted map[string]Account, gone map[string]bool) (reported map[string]State) {
+	reported = make(map[string]State)
+	for _, p := range b.people() {
+		a, stays := wanted[p.account.UID]
+		stays = stays && !gone[p.account.UID]
+		if stays && a.same(p.account) {
+			delete(wanted, a.UID)
+			continue
+		}
+		p.stop()
+		b.mu.Lock()
+		delete(b.persons, p.account.UID)
+		b.mu.Unlock()
+		switch {
+		case !stays:
+			b.withdraw(ctx, p)
+			gone[p.account.UID] = true // whatever another process has forgotten: our poller may have written since
+		case a.Name != p.account.Name:
+			b.board.clear(p.states()...) // configs stay: they follow the UID
+			fallthrough
+		default:
+			reported[a.UID] = p.state()
+		}
+	}
+	return reported
 }
 
 // same reports whether nothing has changed that a poller has to know.
