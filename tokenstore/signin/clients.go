@@ -81,6 +81,21 @@ func (d *Desk) client(ctx context.Context, backend string, cloud Cloud, id strin
 	return d.Store.Client(ctx, backend, id)
 }
 
+// introduce stores a client that is entered for the first time: its secret is shown
+// once, and whoever entered it may need several attempts. Where it is stored with
+// another secret, through which people may be signed in, the new one is returned
+// instead, to be proven first.
+func (d *Desk) introduce(ctx context.Context, c tokenstore.Client) (unproven string, err error) {
+	stored, err := d.Store.Client(ctx, c.Backend, c.ID)
+	switch {
+	case errors.Is(err, tokenstore.ErrNoClient):
+		return "", d.Store.SaveClient(ctx, c)
+	case err != nil || stored.Secret == c.Secret:
+		return "", err
+	}
+	return c.Secret, nil
+}
+
 // attempted is the sign-in of an attempt, whose OAuth client may not be stored yet.
 func (d *Desk) attempted(ctx context.Context, a tokenstore.Attempt) (fitbit.Authorizer, error) {
 	cloud, err := d.cloud(a.Backend)

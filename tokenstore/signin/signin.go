@@ -64,8 +64,8 @@ var ErrNoClient = errors.New("no OAuth client is known yet")
 type Request struct {
 	Name   string
 	Client string // id of the OAuth client; empty: the account's, else the configured one, else the newest stored
-	// Secret is that of a client which is not known yet, or has another one by now. It
-	// is kept once it has proven good.
+	// Secret is that of a client which is not known yet, or has another one by now.
+	// Where it would replace one, it is kept only once it has proven good.
 	Secret string
 	// Move lets another cloud identity take over the name.
 	Move bool
@@ -103,14 +103,18 @@ func (d *Desk) Begin(ctx context.Context, r Request) (Started, error) {
 		return Started{}, err
 	}
 	client := tokenstore.Client{Backend: backend, ID: r.Client, Secret: r.Secret}
-	if r.Secret == "" {
-		if client, err = d.choose(ctx, backend, cloud, r.Client, account.Client); err != nil {
-			return Started{}, err
-		}
+	unproven := ""
+	if r.Secret != "" {
+		unproven, err = d.introduce(ctx, client)
+	} else {
+		client, err = d.choose(ctx, backend, cloud, r.Client, account.Client)
+	}
+	if err != nil {
+		return Started{}, err
 	}
 	a := tokenstore.Attempt{
 		Attempt: fitbit.Attempt{State: rand.Text(), Verifier: oauth2.GenerateVerifier(), RedirectURL: cloud.RedirectURL},
-		Name:    r.Name, UID: account.UID, Backend: backend, Client: client.ID, Secret: r.Secret, Move: r.Move && account.UID != "",
+		Name:    r.Name, UID: account.UID, Backend: backend, Client: client.ID, Secret: unproven, Move: r.Move && account.UID != "",
 	}
 	if err := d.Store.BeginSignIn(ctx, a); err != nil {
 		return Started{}, err
