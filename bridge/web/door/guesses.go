@@ -27,16 +27,14 @@ type guesser struct {
 	limit *rate.Limiter
 	heard time.Time
 	wrong bool // and that was logged
-	held  bool // and that was logged
 }
 
 func newGuesses() guesses {
 	return guesses{by: make(map[netip.Prefix]*guesser)}
 }
 
-// take counts an attempt before it is looked at. With a wait, the attempt is not to be
-// looked at; first says that the address had not been told to wait before.
-func (g *guesses) take(from netip.Prefix, now time.Time) (wait time.Duration, first bool) {
+// take counts an attempt before it is looked at. With a wait, it is not to be looked at.
+func (g *guesses) take(from netip.Prefix, now time.Time) (wait time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	e := g.by[from]
@@ -50,12 +48,10 @@ func (g *guesses) take(from netip.Prefix, now time.Time) (wait time.Duration, fi
 	e.heard = now
 	r := e.limit.ReserveN(now, 1)
 	if wait = r.DelayFrom(now); wait <= 0 {
-		return 0, false
+		return 0
 	}
 	r.CancelAt(now) // waiting costs nothing: only attempts that are heard count
-	first = !e.held
-	e.held = true
-	return wait, first
+	return wait
 }
 
 // wrong notes that an attempt was wrong, and reports whether it was the first.

@@ -92,11 +92,7 @@ func (l *lock) opens(ctx context.Context, attempt string) (bool, error) {
 // try hears an attempt, if its sender may make one, and returns what the login page has
 // to say when it was not the password.
 func (d *Door) try(ctx context.Context, from netip.Prefix, attempt string) (f LoginForm, ok bool) {
-	wait, first := d.guesses.take(from, d.now())
-	if wait > 0 {
-		if first {
-			d.log.Warn("page holds off a guesser", "from", label(from))
-		}
+	if wait := d.guesses.take(from, d.now()); wait > 0 {
 		wait = (wait + time.Second - 1).Truncate(time.Second)
 		return LoginForm{Status: http.StatusTooManyRequests, Wait: wait}, false
 	}
@@ -108,7 +104,7 @@ func (d *Door) try(ctx context.Context, from netip.Prefix, attempt string) (f Lo
 	case err != nil && ctx.Err() == nil:
 		d.log.Error("page cannot check a password", "error", err)
 	case err == nil && d.guesses.wrong(from):
-		d.log.Warn("page refused a wrong password", "from", label(from))
+		d.log.Warn("page refused a wrong password, and holds off further ones without a word", "from", label(from))
 	}
 	return LoginForm{Status: http.StatusUnauthorized, Failed: err == nil}, false
 }
