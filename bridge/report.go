@@ -99,6 +99,16 @@ func (b *Bridge) stranger(a Account, cause error) PersonReport {
 	}
 }
 
+// strange reports whether a topic of that account, or a device of that id, is of
+// somebody whom this version cannot poll: a newer one will want it again.
+func (b *Bridge) strange(account, device string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.ContainsFunc(b.strangers, func(s PersonReport) bool {
+		return s.Account.Name == account || strings.HasPrefix(device+"_", "fitbit2mqtt_"+s.Account.UID+"_")
+	})
+}
+
 // reportNow is the last report, with what is counted since.
 func (p *person) reportNow() PersonReport {
 	r := *p.report.Load()

@@ -2,11 +2,13 @@ package bridge_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge"
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/hass"
 )
 
 // An account of a cloud that this version does not know can be seen and removed.
@@ -47,5 +49,31 @@ func TestAnAccountThatCannotBePolled(t *testing.T) {
 			h.Errorf("removed: %+v", h.report().People)
 		}
 		h.keeps("nothing was kept of ben", "u2", false)
+	})
+}
+
+// What an earlier version, or a newer one, has published of such an account stays on the
+// broker: it will be wanted again.
+func TestTopicsOfAnAccountThatCannotBePolled(t *testing.T) {
+	t.Parallel()
+	inHouse(t, func(h *house) {
+		h.people.unknown = map[string]error{"fitbit": errors.New("this version knows no such cloud")}
+		h.people.set(ben(), anna())
+		ours, who := hass.Bridge{Prefix: "fitbit2mqtt"}, hass.Person{UID: "u2", Account: "ben"}
+		kept := slices.Concat(
+			ours.Person(who).Messages(hass.ModeDevice, "homeassistant"),
+			ours.Paired(who, hass.Paired{ID: "s1"}).Messages(hass.ModeDevice, "homeassistant"),
+			[]hass.Message{{Topic: "fitbit2mqtt/ben/body", Payload: []byte(`{"weight_kg":80}`)}})
+		stale := ours.Person(hass.Person{UID: "u22", Account: "zoe"}).Messages(hass.ModeDevice, "homeassistant") // no relation
+		h.earlier(slices.Concat(kept, stale)...)
+		h.open()
+		for _, m := range kept {
+			if h.holds(m.Topic) != string(m.Payload) {
+				h.Errorf("%s was withdrawn", m.Topic)
+			}
+		}
+		if h.holds(stale[0].Topic) != "" {
+			h.Errorf("%s is still there", stale[0].Topic)
+		}
 	})
 }

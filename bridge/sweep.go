@@ -50,11 +50,13 @@ func (a *announcer) sweep(ctx context.Context, found []Message) {
 		if len(m.Payload) == 0 {
 			continue
 		}
-		if _, ours := t.owner(m.Topic); ours {
-			states = append(states, m.Topic)
+		if account, ours := t.owner(m.Topic); ours {
+			if !a.b.strange(account, "") {
+				states = append(states, m.Topic)
+			}
 			continue
 		}
-		if c, ours := hass.Parse(m.Topic, m.Payload); ours && c.Prefix == t.prefix && !a.compare(ctx, m.Topic, c) {
+		if c, ours := hass.Parse(m.Topic, m.Payload); ours && c.Prefix == t.prefix && !a.b.strange("", c.ID) && !a.compare(ctx, m.Topic, c) {
 			configs = append(configs, m.Topic)
 			if !a.b.board.announces(c.ID) {
 				a.remember(ctx, Message{Topic: m.Topic, Payload: m.Payload, Retained: true})

@@ -124,10 +124,10 @@ func (s *Store) Disconnect(ctx context.Context, name string) (Removed, error) {
 
 // NoteFailure writes down why an attempt to sign in again has failed. It is said of
 // an account without a sign-in; one that works is not disturbed. Errors: ErrStorage, ctx's own.
-func (s *Store) NoteFailure(ctx context.Context, name string, why *fitbit.CloudError) error {
+func (s *Store) NoteFailure(ctx context.Context, uid string, why *fitbit.CloudError) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		noted, err := one(tx.ExecContext(ctx, `UPDATE accounts SET lost_detail = ?, lost_hint = ?
-			WHERE name = ? AND signed_in = 0`, why.Detail, why.Hint, name))
+			WHERE uid = ? AND signed_in = 0`, why.Detail, why.Hint, uid))
 		if err != nil || !noted {
 			return err
 		}

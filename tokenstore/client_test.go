@@ -142,10 +142,10 @@ func TestDisconnectKeepsTheAccount(t *testing.T) {
 // Why signing in again failed is said where it matters, and nowhere else.
 func TestNoteFailure(t *testing.T) {
 	s := open(t, tokenstore.Options{})
-	connect(t, s, tokenstore.SignIn{Name: "anna", Grant: grant(1)})
+	uid := connect(t, s, tokenstore.SignIn{Name: "anna", Grant: grant(1)}).UID
 	note := func() tokenstore.Account {
 		t.Helper()
-		if err := s.NoteFailure(t.Context(), "anna", &fitbit.CloudError{Kind: fitbit.ErrReauthRequired, Detail: "consent was denied", Hint: "try again"}); err != nil {
+		if err := s.NoteFailure(t.Context(), uid, &fitbit.CloudError{Kind: fitbit.ErrReauthRequired, Detail: "consent was denied", Hint: "try again"}); err != nil {
 			t.Fatal(err)
 		}
 		return account(t, s)

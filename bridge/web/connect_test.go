@@ -259,6 +259,31 @@ func TestRenamedDuringASignIn(t *testing.T) {
 	b.get(gone).follow().wants(http.StatusOK, "Benno was removed while the sign-in was under way.")
 }
 
+// What is shown of a sign-in goes by the name that the person has now, and what follows
+// from it is done to that person.
+func TestRenamedBeforeTheOutcome(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plan{})
+	for _, name := range []string{"anna", "ben"} {
+		h.connect(name)
+	}
+	anna, err := h.tokens.Account(t.Context(), "anna")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := h.browser()
+	denied := h.consent(b.begin("name", "anna").consentLink(), fakecloud.Answer{Person: "anna", Deny: true})
+	right := h.consent(b.begin("name", "anna").consentLink(), fakecloud.Answer{Person: "anna"})
+	b.post("/people/anna/rename", "to", "anneke").follow()
+	b.post("/people/ben/disconnect").follow()
+	b.post("/people/ben/rename", "to", "anna").follow()
+	b.get(denied).follow().wants(http.StatusOK, "Anneke could not be signed in", "Consent was denied").
+		holds(`action="../people/anneke/sign-in"`, `name="uid" value="`+anna.UID+`"`)
+	b.get("/people/anna").wants(http.StatusOK, "Disconnected here on purpose").lacks("denied") // ben, who has nothing to do with it
+	b.post("/people/anna/sign-in", "uid", anna.UID).wants(http.StatusConflict, "That name is somebody else's by now")
+	b.get(right).follow().wants(http.StatusOK, "Anneke is connected").holds(`href="../people/anneke"`)
+}
+
 // TestSignInAgain keeps what is known of the person.
 func TestSignInAgain(t *testing.T) {
 	t.Parallel()

@@ -138,18 +138,28 @@ func (s *site) forgetClient(w http.ResponseWriter, r *http.Request) {
 // signInAgain begins a sign-in of somebody who is known: one click, and the cloud's
 // page is there. Where the browser could not come back to us by itself, our own page
 // comes in between, with a place for the address.
+//
+// Whoever tries again says for whom: the name may be somebody else's by now.
 func (s *site) signInAgain(w http.ResponseWriter, r *http.Request) {
 	name, ok := s.known(w, r)
 	if !ok {
 		return
 	}
-	started, err := s.Desk.Begin(r.Context(), signin.Request{Name: name})
+	p, _ := s.Bridge.Person(name)
+	if uid := r.PostForm.Get("uid"); uid != "" && uid != p.Account.UID {
+		s.refuse(w, r, http.StatusConflict, "that name is somebody else's by now; look at the overview, and start again")
+		return
+	}
+	move := r.PostForm.Get("move") == "yes"
+	started, err := s.Desk.Begin(r.Context(), signin.Request{Name: name, Client: r.PostForm.Get("client"), Move: move})
 	switch {
-	case errors.Is(err, signin.ErrNoClient):
+	case errors.Is(err, signin.ErrNoClient), errors.Is(err, tokenstore.ErrNoClient):
 		s.showConnect(w, r, http.StatusConflict, connectView{Name: name, NewClient: true, Problem: "the project that " + name + " signed in with is not configured any more"})
+	case errors.Is(err, fitbit.ErrSetup):
+		s.refuse(w, r, http.StatusConflict, sentence(err.Error())+" "+sentence(fitbit.Hint(err)))
 	case err != nil:
 		s.trouble(w, r, "begin sign-in", err)
-	case s.catchable(r):
+	case !move && s.catchable(r):
 		w.Header().Set("Location", started.URL)
 		w.WriteHeader(http.StatusSeeOther)
 	default:
@@ -191,6 +201,7 @@ type signInView struct {
 	Ends          *when
 	Detail, Hint  string
 	OtherIdentity bool
+	UID           string // of the account; empty if there is none yet
 	Client        string // through which it was tried
 	Reenter       bool   // its secret, which was wrong
 }
@@ -207,7 +218,7 @@ func (s *site) showSignIn(w http.ResponseWriter, r *http.Request, code int, prob
 		s.trouble(w, r, "look at a sign-in", err)
 		return
 	}
-	v := signInView{page: s.page(r, "Sign in", "connect"), Name: p.Name, Called: called(p.Name), ID: p.ID, URL: p.URL, Problem: problem, Client: p.Client}
+	v := signInView{page: s.page(r, "Sign in", "connect"), Name: p.Name, Called: called(p.Name), ID: p.ID, URL: p.URL, Problem: problem, UID: p.UID, Client: p.Client}
 	v.Move, v.Catchable, v.RedirectURL = p.Move, s.catchable(r), s.redirect.String()
 	if o := p.Outcome; o != nil {
 		v.Connected, t = o.Trouble == nil, o.Trouble

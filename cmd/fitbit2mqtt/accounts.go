@@ -57,7 +57,9 @@ func (a *app) newAccountsList() *cobra.Command {
 			rows[i] = accountRow{
 				Name: s.Name, Backend: s.Backend, State: bridge.StateOK, UID: s.UID, ConnectedAt: s.CreatedAt.Format(time.RFC3339),
 			}
-			if !s.SignedIn {
+			if _, known := h.desk.Clouds[s.Backend]; !known {
+				rows[i].State = bridge.StateError
+			} else if !s.SignedIn {
 				rows[i].State = bridge.StateSignInRequired
 			}
 			if !s.SignInExpires.IsZero() {
@@ -151,17 +153,18 @@ func (a *app) remove(ctx context.Context, h *house, name string) error {
 // forget deletes the history of a removed person. A bridge that runs meanwhile may be
 // writing to it yet: then the removal stays on record until it has taken that in.
 func (h *house) forget(ctx context.Context, uid string) error {
-	if err := h.history.Forget(ctx, uid); err != nil {
-		return err
-	}
 	release, err := lock(h.config.DataDir)
 	switch {
 	case errors.Is(err, errLocked):
-		return nil
+		return h.history.Forget(ctx, uid)
 	case err != nil:
 		return err
 	}
-	return errors.Join(h.tokens.Forgotten(ctx, uid), release())
+	err = h.history.Forget(ctx, uid)
+	if err == nil {
+		err = h.tokens.Forgotten(ctx, uid)
+	}
+	return errors.Join(err, release())
 }
 
 // confirm asks at a terminal. Scripts mean what they say.

@@ -113,12 +113,16 @@ func (c *catcher) caught(w http.ResponseWriter, r *http.Request) {
 		`<body style="font:1.1em/1.5 system-ui;max-width:32em;margin:4em auto;padding:0 1em"><h1>fitbit2mqtt</h1><p>%s</p>`, html.EscapeString(text))
 }
 
-// verdict tells a waiting browser how the sign-in went.
-func verdict(o signin.Outcome, err error) string {
-	if err != nil {
+// verdict tells a waiting browser how the sign-in went. Where it is not the one that
+// this terminal waits for, the next step is said in the browser.
+func verdict(o signin.Outcome, err error, ours bool) string {
+	switch {
+	case err == nil:
+		return o.Account + " is connected. You can close this page."
+	case ours:
 		return "That did not work: " + err.Error() + ". The terminal says what to do."
 	}
-	return o.Account + " is connected. You can close this page."
+	return "That did not work: " + err.Error() + ". What to do: " + fitbit.Hint(err) + "."
 }
 
 // close lets a browser read its answer, then stops listening.

@@ -74,16 +74,18 @@ func (a *app) connect(ctx context.Context, h *house, name string, move bool) err
 		return err
 	}
 	next := "Then copy the address the browser ends up at, paste it here and press Enter:"
-	if catcher != nil || errors.Is(err, syscall.EADDRINUSE) { // a page of ours, as a rule
+	caught := catcher != nil || errors.Is(err, syscall.EADDRINUSE) // by a page of ours, as a rule
+	if caught {
 		next = "Waiting for the browser to come back. If it shows a page that cannot be reached,\ncopy its address, paste it here and press Enter:"
 	}
 	if err := a.printf("%s\n", next); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, signInTime, errSignInTooLate)
+	// The attempt ends by itself, unless its code is just being redeemed.
+	ctx, cancel := context.WithTimeoutCause(ctx, signInTime+time.Minute, errSignInTooLate)
 	defer cancel()
-	outcome, err := a.awaitOutcome(ctx, h.desk, s, catcher)
-	if errors.Is(context.Cause(ctx), errSignInTooLate) {
+	outcome, err := a.awaitOutcome(ctx, h.desk, s, catcher, caught)
+	if errors.Is(err, context.DeadlineExceeded) && errors.Is(context.Cause(ctx), errSignInTooLate) {
 		return fail(exitCloud, "start again and finish the sign-in within ten minutes", "%w", errSignInTooLate)
 	}
 	if err != nil {
@@ -107,8 +109,9 @@ func (a *app) welcome(o signin.Outcome) error {
 }
 
 // awaitOutcome waits for the browser, for an address pasted at the terminal, or for
-// somebody else to finish the sign-in.
-func (a *app) awaitOutcome(ctx context.Context, desk *signin.Desk, s signin.Started, c *catcher) (signin.Outcome, error) {
+// somebody else to finish the sign-in. caught says that the browser needs no help to
+// come back.
+func (a *app) awaitOutcome(ctx context.Context, desk *signin.Desk, s signin.Started, c *catcher, caught bool) (signin.Outcome, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type ending struct {
@@ -129,13 +132,13 @@ func (a *app) awaitOutcome(ctx context.Context, desk *signin.Desk, s signin.Star
 			return e.Outcome, e.err
 		case back := <-c.arrivals():
 			o, err := desk.Finish(ctx, back.Callback, "")
-			back.answer <- verdict(o, err)
+			back.answer <- verdict(o, err, back.State == s.State)
 			if back.State == s.State {
 				return o, err
 			}
 		case line, open := <-lines:
 			if !open {
-				if lines = nil; c == nil {
+				if lines = nil; !caught {
 					return signin.Outcome{}, fail(exitCloud, "run it in a terminal", "no address was pasted")
 				}
 				continue

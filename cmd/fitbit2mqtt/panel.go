@@ -67,6 +67,9 @@ func (h *house) openPanel(ctx context.Context, b *bridge.Bridge, broker *broker)
 		h.log.Warn("the page cannot open yet", "error", "something else listens at "+c.Listen,
 			"hint", "it opens as soon as that has ended; or set web.listen to another address, or to \"off\"")
 	}
+	if !busy {
+		p.url = "http://" + reachable(listener.Addr()) + "/"
+	}
 	ctx, p.stop = context.WithCancel(ctx)
 	go func() {
 		defer close(p.done)
@@ -78,9 +81,6 @@ func (h *house) openPanel(ctx context.Context, b *bridge.Bridge, broker *broker)
 		h.log.Info("the page is open", "url", "http://"+reachable(listener.Addr())+"/")
 		_ = p.server.Serve(listener) // ends with close
 	}()
-	if listener != nil {
-		p.url = "http://" + reachable(listener.Addr()) + "/"
-	}
 	return p, nil
 }
 

@@ -161,6 +161,26 @@ func TestPageAndTerminalTogether(t *testing.T) {
 	}
 }
 
+// Without anybody at its terminal, connect waits all the same where a page catches the
+// browser.
+func TestConnectWithoutATerminal(t *testing.T) {
+	w := newWorld(t, "anna")
+	config := w.config(ownBroker(t))
+	v := visit(t, w.withPage(config))
+	begin(t, "run", "--config", config)
+	v.open()
+	script := begin(t, "connect", "anna", "--config", config)
+	_ = script.in.Close()
+	address := strings.TrimSpace(script.waitFor("http"))
+	script.waitFor("Waiting for the browser")
+	if _, body := v.get(w.comeBack(address, fakecloud.Answer{Person: "anna"})); !strings.Contains(body, "Anna is connected") {
+		t.Errorf("%s", body)
+	}
+	if r := script.wait(); r.code != exitOK || !strings.Contains(r.out, "anna is connected.") {
+		t.Errorf("%+v", r)
+	}
+}
+
 // Two people sign in at two terminals; only one of them can listen for browsers, and
 // takes in what belongs to the other.
 func TestTwoTerminals(t *testing.T) {

@@ -95,7 +95,7 @@ func emptied(paths ...string) error {
 
 // close lets sign-ins under way come to their end, then closes the databases.
 func (h *house) close() error {
-	h.desk.Quiet()
+	h.desk.Close()
 	return errors.Join(h.tokens.Close(), h.history.Close())
 }
 

@@ -16,7 +16,12 @@ import (
 // with another state belongs to another sign-in, and is refused unless state is "".
 // The error is a [*Trouble].
 func (d *Desk) Finish(ctx context.Context, c fitbit.Callback, state string) (Outcome, error) {
-	d.finishing.Add(1)
+	if !d.enter() {
+		return Outcome{}, &Trouble{
+			Code: Away, Detail: "the program is being stopped",
+			Hint: "start it again, then use the same address once more: the sign-in still waits",
+		}
+	}
 	defer d.finishing.Done()
 	if c.State == "" {
 		c.State = state
@@ -38,6 +43,7 @@ func (d *Desk) Finish(ctx context.Context, c fitbit.Callback, state string) (Out
 		d.Log.Warn("sign-in cannot be finished", "error", t.Error(), "hint", t.Hint)
 		return Outcome{}, t
 	}
+	a = d.current(spending, a)
 	d.Log.Debug("sign-in being finished", "account", a.Name)
 	account, err := d.spend(spending, a, c)
 	if err == nil {
@@ -56,9 +62,30 @@ func (d *Desk) Finish(ctx context.Context, c fitbit.Callback, state string) (Out
 	return outcome, nil
 }
 
-// Quiet returns once no sign-in is being finished, which a cloud can draw out for less
-// than a minute. Whoever closes the store waits for it: a code cannot be spent twice.
-func (d *Desk) Quiet() { d.finishing.Wait() }
+// enter reports whether a sign-in may still be finished; if so, it is counted.
+func (d *Desk) enter() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return false
+	}
+	d.finishing.Add(1)
+	return true
+}
+
+// Close returns once no sign-in is being finished, which a cloud can draw out for less
+// than a minute, and none will be. Whoever closes the store waits for it: a code cannot
+// be spent twice.
+func (d *Desk) Close() {
+	d.mu.Lock()
+	d.closed = true
+	d.mu.Unlock()
+	slow := time.AfterFunc(time.Second, func() {
+		d.Log.Info("waiting for a sign-in under way, for less than a minute")
+	})
+	defer slow.Stop()
+	d.finishing.Wait()
+}
 
 // refuse says why no sign-in waits for that state.
 func (d *Desk) refuse(ctx context.Context, state string) *Trouble {
@@ -128,8 +155,8 @@ func (d *Desk) conclude(ctx context.Context, a tokenstore.Attempt, o Outcome) {
 		d.Log.Warn("sign-in failed", "account", a.Name, "reason", string(t.Code), "error", t.Error(), "hint", t.Hint)
 	}
 	err := d.settle(ctx, a, o)
-	if t != nil {
-		err = errors.Join(err, d.Store.NoteFailure(ctx, a.Name, &fitbit.CloudError{
+	if t != nil && a.UID != "" {
+		err = errors.Join(err, d.Store.NoteFailure(ctx, a.UID, &fitbit.CloudError{
 			Kind: fitbit.ErrReauthRequired, Detail: "the last sign-in failed: " + t.Detail, Hint: t.Hint,
 		}))
 	}

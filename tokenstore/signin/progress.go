@@ -37,30 +37,44 @@ type Progress struct {
 // unknown, or nothing can come of it any more; the store's.
 func (d *Desk) Progress(ctx context.Context, id string) (Progress, error) {
 	p, err := d.Store.SignInProgress(ctx, id)
+	a := d.current(ctx, p.Attempt)
+	known := Started{ID: id, Name: a.Name, UID: a.UID, Client: a.Client}
 	switch {
 	case errors.Is(err, tokenstore.ErrNoAttempt):
 		return Progress{}, unknown()
 	case err != nil:
 		return Progress{}, err
 	case p.Expired:
-		return Progress{Started: Started{Name: p.Attempt.Name, Client: p.Attempt.Client}}, tooLate(p.Attempt.Name)
+		return Progress{Started: known}, tooLate(a.Name)
 	case p.Outcome != "":
 		var o Outcome
 		if err := json.Unmarshal([]byte(p.Outcome), &o); err != nil {
 			return Progress{}, fmt.Errorf("stored outcome: %w", err)
 		}
-		return Progress{Started: Started{ID: id, Name: p.Attempt.Name, Client: p.Attempt.Client}, Outcome: &o}, nil
+		return Progress{Started: known, Outcome: &o}, nil
 	case p.Abandoned:
-		return Progress{Started: Started{Name: p.Attempt.Name, Client: p.Attempt.Client}}, abandoned(p.Attempt.Name)
+		return Progress{Started: known}, abandoned(a.Name)
 	case p.Taken():
-		return Progress{Started: Started{ID: id, Name: p.Attempt.Name, Client: p.Attempt.Client}}, nil
+		return Progress{Started: known}, nil
 	}
-	app, err := d.attempted(ctx, p.Attempt)
+	app, err := d.attempted(ctx, a)
 	if errors.Is(err, fitbit.ErrSetup) {
-		err = trouble(err, p.Attempt.Name)
+		err = trouble(err, a.Name)
 	}
 	if err != nil {
 		return Progress{}, err
 	}
-	return Progress{Started: started(p.Attempt, app)}, nil
+	return Progress{Started: started(a, app)}, nil
+}
+
+// current is an attempt under the name that its account has now. One whose account is
+// gone, or cannot be looked up, keeps the name it was begun under.
+func (d *Desk) current(ctx context.Context, a tokenstore.Attempt) tokenstore.Attempt {
+	if a.UID == "" {
+		return a
+	}
+	if account, err := d.Store.AccountOf(ctx, a.UID); err == nil {
+		a.Name = account.Name
+	}
+	return a
 }

@@ -47,13 +47,15 @@ type Cloud struct {
 }
 
 // Desk is where people sign in. Store and Clouds are required. Before the store is
-// closed, [Desk.Quiet] waits for what is under way.
+// closed, [Desk.Close] waits for what is under way.
 type Desk struct {
 	Store   *tokenstore.Store
 	Clouds  map[string]Cloud // by the name of the backend
 	Default string           // the backend of new people
 	Log     *slog.Logger     // required
 
+	mu        sync.Mutex
+	closed    bool
 	finishing sync.WaitGroup
 }
 
@@ -77,7 +79,8 @@ type Started struct {
 	URL string // where the person consents
 	// State is what the callback must bring; nobody else may see it.
 	State string `json:"-"`
-	Name  string
+	Name  string // what the account is called now
+	UID   string // of the account; empty if it is a new one
 	// Client is the id of the OAuth client.
 	Client string
 	Move   bool // the name will be handed over
@@ -123,7 +126,7 @@ func (d *Desk) Begin(ctx context.Context, r Request) (Started, error) {
 }
 
 func started(a tokenstore.Attempt, app fitbit.Authorizer) Started {
-	return Started{ID: a.ID(), URL: app.AuthCodeURL(a.Attempt), State: a.State, Name: a.Name, Client: a.Client, Move: a.Move}
+	return Started{ID: a.ID(), URL: app.AuthCodeURL(a.Attempt), State: a.State, Name: a.Name, UID: a.UID, Client: a.Client, Move: a.Move}
 }
 
 func (d *Desk) cloud(backend string) (Cloud, error) {

@@ -430,3 +430,20 @@ func TestARemovedAccountHasNoTrouble(t *testing.T) {
 		t.Error("there is no such cloud")
 	}
 }
+
+// Once the desk is closed, no code is taken: it stays good for the next start.
+func TestAClosedDeskTakesNothing(t *testing.T) {
+	l := newLab(t)
+	s := l.begin(signin.Request{Name: "anna"})
+	c := l.allow(s, "anna")
+	l.desk.Close()
+	_, err := l.desk.Finish(t.Context(), c, s.State)
+	trouble, ok := errors.AsType[*signin.Trouble](err)
+	if !ok || trouble.Code != signin.Away || !strings.Contains(trouble.Hint, "still waits") {
+		t.Fatalf("error is %v", err)
+	}
+	next := &signin.Desk{Store: l.store, Clouds: l.desk.Clouds, Default: l.desk.Default, Log: l.desk.Log}
+	if o, err := next.Finish(t.Context(), c, ""); err != nil || o.Account != "anna" {
+		t.Errorf("after the next start: %+v, %v", o, err)
+	}
+}

@@ -42,7 +42,7 @@
     busy = true;
     try {
       const answer = await fetch(location.href, { cache: "no-store", headers: etag ? { "If-None-Match": etag } : {} });
-      if (answer.status === 401) return location.reload(); // signed out: the login page says what to do
+      if (answer.status === 401 || answer.status === 404) return location.reload(); // signed out, or somebody is gone: that page says so
       stale(!answer.ok && answer.status !== 304);
       if (!answer.ok) return;
       if (answer.redirected) return location.replace(answer.url); // nobody is left to be shown
