@@ -99,6 +99,7 @@ type Bridge struct {
 	mu        sync.Mutex
 	persons   map[string]*person // by UID
 	strangers []PersonReport     // people whom this version cannot poll
+	between   []PersonReport     // people who are just being started anew
 }
 
 // New returns a bridge that does nothing until Run.

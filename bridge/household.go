@@ -99,7 +99,7 @@ func (b *Bridge) reconcile(ctx context.Context, pollers *sync.WaitGroup) error {
 		errs = append(errs, b.start(ctx, pollers, a, source, or(reported[a.UID], StateOK)))
 	}
 	b.mu.Lock()
-	b.strangers = strangers
+	b.strangers, b.between = strangers, nil
 	b.mu.Unlock()
 	b.publishInfo(accounts)
 	return errors.Join(errs...)
@@ -120,6 +120,11 @@ func (b *Bridge) part(ctx context.Context, wanted map[string]Account, gone map[s
 		p.stop()
 		b.mu.Lock()
 		delete(b.persons, p.account.UID)
+		if stays { // whoever looks meanwhile must not believe that they are gone
+			r := p.reportNow()
+			r.Account = a
+			b.between = append(b.between, r)
+		}
 		b.mu.Unlock()
 		switch {
 		case !stays:
@@ -161,6 +166,7 @@ func (b *Bridge) start(ctx context.Context, pollers *sync.WaitGroup, a Account, 
 	p.announce()
 	b.mu.Lock()
 	b.persons[a.UID] = p
+	b.between = slices.DeleteFunc(b.between, func(r PersonReport) bool { return r.Account.UID == a.UID })
 	b.mu.Unlock()
 	b.teller.owed.raise() // perhaps from an earlier life
 	ctx, p.cancel = context.WithCancel(ctx)

@@ -18,6 +18,7 @@ type people struct {
 	unknown  map[string]error  // by backend: why there is no source
 	removed  []string          // and not forgotten
 	refuse   error
+	onSource func() // called while somebody is being started; may be nil
 }
 
 func (p *people) Accounts(context.Context) ([]bridge.Account, error) {
@@ -33,6 +34,9 @@ func (p *people) Version(context.Context) (int64, error) {
 }
 
 func (p *people) Source(a bridge.Account) (fitbit.Source, error) {
+	if p.onSource != nil {
+		p.onSource()
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.clouds[a.UID], p.unknown[a.Backend]

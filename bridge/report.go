@@ -53,11 +53,11 @@ func (b *Bridge) Report(ctx context.Context) (Report, error) {
 	r.Errors, r.Publish = maps.Clone(s.errors), s.latency
 	r.Publish.Bounds, r.Publish.Counts = latencyBounds(), slices.Clone(s.latency.Counts)
 	s.mu.Unlock()
-	for _, p := range b.people() {
+	b.mu.Lock()
+	for _, p := range b.persons {
 		r.People = append(r.People, p.reportNow())
 	}
-	b.mu.Lock()
-	r.People = append(r.People, b.strangers...)
+	r.People = append(append(r.People, b.strangers...), b.between...)
 	b.mu.Unlock()
 	slices.SortFunc(r.People, func(x, y PersonReport) int { return strings.Compare(x.Account.Name, y.Account.Name) })
 	var err error
@@ -76,9 +76,9 @@ func (b *Bridge) Person(account string) (PersonReport, bool) {
 			return p.reportNow(), true
 		}
 	}
-	for _, s := range b.strangers {
-		if s.Account.Name == account {
-			return s, true
+	for _, r := range slices.Concat(b.strangers, b.between) {
+		if r.Account.Name == account {
+			return r, true
 		}
 	}
 	return PersonReport{}, false

@@ -286,3 +286,31 @@ func TestReportsDisturbNobody(t *testing.T) {
 		readers.Wait()
 	})
 }
+
+// Whoever is started anew, after a sign-in or under another name, is never missing from
+// a report: a page would say that nobody is connected.
+func TestNobodyIsMissingBetween(t *testing.T) {
+	t.Parallel()
+	inHouse(t, func(h *house) {
+		h.weigh("a", time.Hour, 78, hand)
+		h.open()
+		looks := 0
+		again := anna()
+		again.Name, again.Generation = "anneke", 2
+		h.people.onSource = func() {
+			looks++
+			p, known := h.bridge.Person("anneke")
+			if !known || p.Account.Generation != 2 || p.Body.WeightKg == nil {
+				h.Errorf("between: %+v, %t", p, known)
+			}
+			if r := h.report(); len(r.People) != 1 {
+				h.Errorf("%d people between", len(r.People))
+			}
+		}
+		h.people.set(again)
+		h.bridge.Sync(h.Context())
+		if r := h.report(); looks != 1 || len(r.People) != 1 || r.People[0].Account.Name != "anneke" {
+			h.Errorf("after %d looks: %+v", looks, r.People)
+		}
+	})
+}

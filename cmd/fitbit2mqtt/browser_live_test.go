@@ -68,6 +68,9 @@ func (h *home) newsOnce(notice, address string) {
 	if got := h.address(); got != address {
 		h.tab.t.Errorf("“%s” is at %s, not at %s", notice, got, address)
 	}
+	done := func(ok bool) bool { return ok }
+	until(h.tab, "the page can be left", done, "leaving")
 	tell(h.tab, page.Reload, page.ReloadParams{})
+	until(h.tab, "it is there again", done, "arrived") // whole: a click must not meet a page that still moves
 	h.misses(notice)
 }
