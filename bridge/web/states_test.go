@@ -166,6 +166,7 @@ func TestStates(t *testing.T) {
 			t.Parallel()
 			h := newHouse(t, plan{people: []string{"anna", "anne"}})
 			c.bring(h)
+			h.bridge.Sync(t.Context()) // what the store knows of a lost sign-in says more than the refusal
 			b := h.browser()
 			for _, path := range []string{"/", "/people/anna"} {
 				want := c.want

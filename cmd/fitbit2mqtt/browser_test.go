@@ -84,6 +84,8 @@ func newTab(tb testing.TB, browser context.Context, script string, o ...chromedp
 		tb.Fatal(err)
 	}
 	tell(b, network.Enable, network.EnableParams{})
+	// Of several tabs only one has the window's focus; each is to behave as if it had it.
+	tell(b, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
 	tb.Cleanup(func() {
 		for _, c := range b.heard() {
 			tb.Errorf("the browser complains: %s", c)
