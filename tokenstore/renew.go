@@ -28,8 +28,9 @@ const (
 // through refresh, which is called for one account at a time, with a context
 // that lasts 30 seconds whatever becomes of the caller.
 //
-// Errors: refresh's own, as [fitbit.ErrNoToken]; [fitbit.ErrReauthRequired], without asking the cloud once
-// it has said so; ErrNotFound; ErrStorage; ctx's own, while the renewal goes on.
+// Errors: refresh's own, as [fitbit.ErrNoToken]; [fitbit.ErrReauthRequired], without
+// asking the cloud once it has said so; ErrNotFound; ErrStorage; ctx's own, while the
+// renewal goes on.
 func (s *Store) Tokens(uid string, refresh func(ctx context.Context, refreshToken string) (fitbit.Grant, error)) fitbit.Tokens {
 	return &tokens{store: s, uid: uid, refresh: refresh}
 }

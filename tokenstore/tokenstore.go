@@ -22,8 +22,8 @@
 //   - The process dies: its claim is taken over when it has become older than any
 //     renewal can take.
 //
-// With a key, tokens and code verifiers are sealed with AES-256-GCM, bound to
-// their row and column; a store is wholly sealed or not at all. What it refuses:
+// With a key, tokens, code verifiers and client secrets are sealed with AES-256-GCM,
+// bound to their row and column; a store is wholly sealed or not at all. What it refuses:
 // to open a sealed store without its key, to show a token in an error or a log,
 // and to remember one person's cloud account under two names.
 package tokenstore

@@ -27,7 +27,7 @@ func (s *site) metrics() http.Handler {
 			s.trouble(w, r, "gather metrics", err)
 			return
 		}
-		format := expfmt.NewFormat(expfmt.TypeTextPlain) // what every scraper reads; promhttp would add half a megabyte of compression
+		format := expfmt.NewFormat(expfmt.TypeTextPlain) // what every scraper reads; promhttp would add 0.3 MB of compressors to the binary
 		w.Header().Set("Content-Type", string(format))
 		encoder := expfmt.NewEncoder(w, format)
 		for _, f := range families {

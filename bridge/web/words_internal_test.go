@@ -222,7 +222,7 @@ func FuzzWhen(f *testing.F) {
 		const longest = 1 << 45
 		moment := time.Unix(at%longest, 0).In(time.FixedZone("", offset%(18*3600)/60*60))
 		if moment.Year() < 1 || moment.Year() > 9999 {
-			t.Skip()
+			return // not what this is about
 		}
 		w := whenOf(moment, time.Unix(now%longest, 0).UTC())
 		if w == nil {

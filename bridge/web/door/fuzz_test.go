@@ -21,7 +21,7 @@ func FuzzProxy(f *testing.F) {
 	f.Fuzz(func(t *testing.T, prefix, hops, host, path string) {
 		u, err := url.ParseRequestURI(path)
 		if err != nil || !strings.HasPrefix(path, "/") {
-			t.Skip()
+			return // no request at all
 		}
 		h.pass(time.Hour)
 		for _, header := range []string{"X-Forwarded-Prefix", "X-Ingress-Path"} {
