@@ -44,19 +44,21 @@ func sameDay(a, b fitbit.HeartDay) bool {
 	zones := func(z *fitbit.ZoneMinutes) (plain fitbit.ZoneMinutes) {
 		if z != nil {
 			plain = *z
-			plain.OutOfRange = nil
+			plain.OutOfRange, plain.Light = nil, nil
 		}
 		return plain
 	}
-	outOfRange := func(z *fitbit.ZoneMinutes) *int {
+	outside := func(z *fitbit.ZoneMinutes) (outOfRange, light *int) {
 		if z == nil {
-			return nil
+			return nil, nil
 		}
-		return z.OutOfRange
+		return z.OutOfRange, z.Light
 	}
+	outA, lightA := outside(a.Zones)
+	outB, lightB := outside(b.Zones)
 	return a.Date == b.Date && equal(a.MinBPM, b.MinBPM) && equal(a.AvgBPM, b.AvgBPM) && equal(a.MaxBPM, b.MaxBPM) &&
 		equal(a.RestingBPM, b.RestingBPM) && equal(a.HRVMillis, b.HRVMillis) && (a.Zones == nil) == (b.Zones == nil) &&
-		zones(a.Zones) == zones(b.Zones) && equal(outOfRange(a.Zones), outOfRange(b.Zones))
+		zones(a.Zones) == zones(b.Zones) && equal(outA, outB) && equal(lightA, lightB)
 }
 
 // state returns the heart payload: the range and zones of the day, and the
@@ -73,7 +75,7 @@ func (h heartDays) state(date fitbit.Date, latest fitbit.HeartSample, account st
 	day := h[date]
 	s.MinBPM, s.AvgBPM, s.MaxBPM = day.MinBPM, rounded(day.AvgBPM), day.MaxBPM
 	if z := day.Zones; z != nil {
-		s.OutOfRangeMin, s.LightMin, s.ModerateMin, s.VigorousMin, s.PeakMin = z.OutOfRange, &z.Light, &z.Moderate, &z.Vigorous, &z.Peak
+		s.OutOfRangeMin, s.LightMin, s.ModerateMin, s.VigorousMin, s.PeakMin = z.OutOfRange, z.Light, &z.Moderate, &z.Vigorous, &z.Peak
 	}
 	for d, left := date, freshDays; left > 0; d, left = d.AddDays(-1), left-1 {
 		if v := h[d].RestingBPM; v != nil && s.RestingBPM == nil {

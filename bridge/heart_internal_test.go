@@ -22,7 +22,7 @@ func TestHeartDaysAdd(t *testing.T) {
 		t.Errorf("nothing known of the day blanks it: %+v", got)
 	}
 	zones := func(light int, out *int) []fitbit.HeartDay {
-		return []fitbit.HeartDay{{Date: d, Zones: &fitbit.ZoneMinutes{OutOfRange: out, Light: light}}}
+		return []fitbit.HeartDay{{Date: d, Zones: &fitbit.ZoneMinutes{OutOfRange: out, Light: new(light)}}}
 	}
 	for i, z := range [][]fitbit.HeartDay{zones(0, nil), zones(1, nil), zones(1, new(0)), zones(1, new(5))} {
 		if got := h.add(z); len(got) != 1 {
@@ -40,7 +40,7 @@ func TestHeartState(t *testing.T) {
 	h := newHeartDays([]fitbit.HeartDay{
 		{Date: d.AddDays(-7), RestingBPM: new(50), HRVMillis: new(30.0)},
 		{Date: d.AddDays(-6), RestingBPM: new(55)},
-		{Date: d.AddDays(-1), MinBPM: new(51), Zones: &fitbit.ZoneMinutes{Light: 3}},
+		{Date: d.AddDays(-1), MinBPM: new(51), Zones: &fitbit.ZoneMinutes{Light: new(3)}},
 	})
 	s := h.state(d, fitbit.HeartSample{}, "anna")
 	if *s.RestingBPM != 55 || *s.RestingDate != "2026-11-14" || s.HRVMillis != nil || s.HRVDate != nil {

@@ -29,7 +29,7 @@ func samples() map[string][]byte {
 	heart := newHeartDays([]fitbit.HeartDay{
 		{
 			Date: day, MinBPM: new(51), AvgBPM: new(69.81), MaxBPM: new(143), HRVMillis: new(41.24),
-			Zones: &fitbit.ZoneMinutes{OutOfRange: new(0), Light: 31, Moderate: 12},
+			Zones: &fitbit.ZoneMinutes{OutOfRange: new(0), Light: new(31), Moderate: 12},
 		},
 		{Date: day.AddDays(-1), RestingBPM: new(58)},
 	})

@@ -38,6 +38,17 @@ type BodyFat struct {
 	Origin
 }
 
+// Measured returns when a reading was measured that a cloud says was recorded so at
+// that time. Fitbit files what is typed in without a time of day under 23:59:59: in the
+// evening that lies ahead, and it would outrank whatever the scale measured on that
+// day. Such a reading is taken to be the first of its day.
+func Measured(at time.Time, by Recording) time.Time {
+	if h, m, s := at.Clock(); by == RecordedByScale || h != 23 || m != 59 || s != 59 {
+		return at
+	}
+	return DateOf(at).Start(at.Location())
+}
+
 // BMI returns the body-mass index in kg/m² of a weight in kilograms and a height
 // in metres, and false where the height is unknown.
 func BMI(kilograms, metres float64) (float64, bool) {

@@ -143,7 +143,7 @@ func TestWindow(t *testing.T) {
 func TestMerge(t *testing.T) {
 	old := fitbit.HeartDay{
 		Date: fitbit.Date{Year: 2026, Month: 11, Day: 20}, MinBPM: new(50), AvgBPM: new(70.0), MaxBPM: new(140),
-		RestingBPM: new(58), HRVMillis: new(41.2), Zones: &fitbit.ZoneMinutes{Light: 3},
+		RestingBPM: new(58), HRVMillis: new(41.2), Zones: &fitbit.ZoneMinutes{Light: new(3)},
 	}
 	if got := old.Merge(fitbit.HeartDay{}); got != old {
 		t.Errorf("nothing new makes %+v", got)

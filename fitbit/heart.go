@@ -18,10 +18,11 @@ type HeartDay struct {
 }
 
 // ZoneMinutes is the time of one day spent in each heart-rate zone, in minutes.
-// OutOfRange is nil where a cloud does not measure it.
+// OutOfRange, the time below all zones, is nil where a cloud does not say it, and
+// Light where a cloud has no such zone: there it is part of OutOfRange.
 type ZoneMinutes struct {
 	OutOfRange *int
-	Light      int
+	Light      *int
 	Moderate   int
 	Vigorous   int
 	Peak       int

@@ -11,6 +11,9 @@ type Identity struct {
 	// User is the cloud's own stable id of the person. It is personal: it may be
 	// stored and hashed, but not shown or logged.
 	User string
+	// Former is the id by which the cloud before this one knew the same person;
+	// empty if this cloud does not say. It is as personal as User.
+	Former string
 }
 
 // Settings are the person's own settings in the cloud.

@@ -8,9 +8,9 @@ import (
 
 // Source fetches one person's readings from one cloud.
 //
-// Every method sends its requests at once, keeps nothing, repeats nothing but a
-// single request after a renewed token, and may be called from several
-// goroutines. Lists are oldest first, without gaps and without duplicates; an
+// Every method sends its requests at once, keeps nothing but the person's time zone
+// where readings are meaningless without it, repeats nothing but a single request
+// after a renewed token, and may be called from several goroutines. Lists are oldest first, without gaps and without duplicates; an
 // empty list is no error.
 //
 // Errors: ctx's own; [ErrReauthRequired], [ErrPermission], [ErrSetup],
@@ -67,6 +67,8 @@ type Usage struct {
 	Requests  int64 // ever, by this source
 	Limit     int   // requests that the cloud allows in a window
 	Remaining int   // of them, in the window that runs, as far as this source knows
+	// Reset is when the window that runs ends; zero if none runs or nobody knows.
+	Reset time.Time
 }
 
 // Window is a span of time: From is included, To is not. A zero To is open.

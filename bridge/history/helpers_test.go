@@ -79,10 +79,10 @@ func full() bridge.Entry {
 		},
 		Days: []fitbit.HeartDay{
 			{Date: day.AddDays(-2)},
-			{Date: day.AddDays(-1), Zones: &fitbit.ZoneMinutes{}},
+			{Date: day.AddDays(-1), Zones: &fitbit.ZoneMinutes{Light: new(0)}},
 			{
 				Date: day, MinBPM: new(51), AvgBPM: new(69.8), MaxBPM: new(143), RestingBPM: new(58), HRVMillis: new(41.25),
-				Zones: &fitbit.ZoneMinutes{OutOfRange: new(0), Light: 31, Moderate: 12, Vigorous: 3, Peak: 1},
+				Zones: &fitbit.ZoneMinutes{OutOfRange: new(0), Light: new(31), Moderate: 12, Vigorous: 3, Peak: 1},
 			},
 		},
 		Devices: &[]fitbit.Device{

@@ -145,7 +145,7 @@ func (w *writer) heart(days []fitbit.HeartDay) {
 	for _, d := range days {
 		var z struct{ out, light, moderate, vigorous, peak *int }
 		if d.Zones != nil {
-			z.out, z.light, z.moderate, z.vigorous, z.peak = d.Zones.OutOfRange, &d.Zones.Light, &d.Zones.Moderate, &d.Zones.Vigorous, &d.Zones.Peak
+			z.out, z.light, z.moderate, z.vigorous, z.peak = d.Zones.OutOfRange, d.Zones.Light, &d.Zones.Moderate, &d.Zones.Vigorous, &d.Zones.Peak
 		}
 		w.exec(`INSERT OR REPLACE INTO heart_day (uid, date, min_bpm, avg_bpm, max_bpm, resting_bpm, hrv_rmssd_ms,
 			out_of_range_min, light_min, moderate_min, vigorous_min, peak_min) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,

@@ -80,8 +80,8 @@ func scanDay(rows *sql.Rows) (d fitbit.HeartDay, err error) {
 	if err != nil {
 		return d, err
 	}
-	if z.light != nil && z.moderate != nil && z.vigorous != nil && z.peak != nil {
-		d.Zones = &fitbit.ZoneMinutes{OutOfRange: z.out, Light: *z.light, Moderate: *z.moderate, Vigorous: *z.vigorous, Peak: *z.peak}
+	if z.moderate != nil && z.vigorous != nil && z.peak != nil {
+		d.Zones = &fitbit.ZoneMinutes{OutOfRange: z.out, Light: z.light, Moderate: *z.moderate, Vigorous: *z.vigorous, Peak: *z.peak}
 	}
 	d.Date, err = fitbit.ParseDate(date)
 	return d, err

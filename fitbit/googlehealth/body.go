@@ -17,7 +17,7 @@ import (
 func (c *Client) Weights(ctx context.Context, in fitbit.Window) ([]fitbit.Weight, error) {
 	var weights []fitbit.Weight
 	err := c.list(ctx, weightType, in, func(p dataPoint) {
-		if w, ok := p.asWeight(); ok {
+		if w, ok := p.asWeight(); ok && in.Contains(w.Time) {
 			weights = append(weights, w)
 		}
 	})
@@ -46,7 +46,7 @@ func (c *Client) LatestWeight(ctx context.Context) (fitbit.Weight, error) {
 func (c *Client) BodyFats(ctx context.Context, in fitbit.Window) ([]fitbit.BodyFat, error) {
 	var fats []fitbit.BodyFat
 	err := c.list(ctx, bodyFatType, in, func(p dataPoint) {
-		if f, ok := p.asBodyFat(); ok {
+		if f, ok := p.asBodyFat(); ok && in.Contains(f.Time) {
 			fats = append(fats, f)
 		}
 	})
@@ -83,7 +83,8 @@ func (p dataPoint) asWeight() (fitbit.Weight, bool) {
 	if !timed || !ok {
 		return fitbit.Weight{}, false
 	}
-	return fitbit.Weight{ID: p.id(at), Time: at, Kilograms: grams / 1000, Origin: p.DataSource.origin()}, true
+	from := p.DataSource.origin()
+	return fitbit.Weight{ID: p.id(at), Time: fitbit.Measured(at, from.Recorded), Kilograms: grams / 1000, Origin: from}, true
 }
 
 func (p dataPoint) asBodyFat() (fitbit.BodyFat, bool) {
@@ -96,7 +97,8 @@ func (p dataPoint) asBodyFat() (fitbit.BodyFat, bool) {
 	if !timed || !ok {
 		return fitbit.BodyFat{}, false
 	}
-	return fitbit.BodyFat{ID: p.id(at), Time: at, Percent: percent, Origin: p.DataSource.origin()}, true
+	from := p.DataSource.origin()
+	return fitbit.BodyFat{ID: p.id(at), Time: fitbit.Measured(at, from.Recorded), Percent: percent, Origin: from}, true
 }
 
 // id is the last part of the point's name. Points that carry none, or one that

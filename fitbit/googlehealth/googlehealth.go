@@ -74,7 +74,10 @@ func New(o Options) *Client {
 // say what is left of it, only when there is nothing.
 func (c *Client) Usage() fitbit.Usage {
 	ever, recent := c.rest.Sent()
-	u := fitbit.Usage{Requests: ever, Limit: requestsPerMinute, Remaining: max(requestsPerMinute-recent, 0)}
+	u := fitbit.Usage{
+		Requests: ever, Limit: requestsPerMinute, Remaining: max(requestsPerMinute-recent, 0),
+		Reset: c.now().Truncate(time.Minute).Add(time.Minute),
+	}
 	if c.rest.Limited() {
 		u.Remaining = 0
 	}

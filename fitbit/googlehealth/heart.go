@@ -88,12 +88,12 @@ func (c *Client) eachDay(ctx context.Context, path string, first, last fitbit.Da
 
 // zones reads a day's row: a zone that is not in it was never entered.
 func (p rollUpPoint) zones() *fitbit.ZoneMinutes {
-	var z fitbit.ZoneMinutes
+	z := fitbit.ZoneMinutes{Light: new(0)}
 	for _, e := range p.TimeInHeartRateZone.Zones {
 		minutes := int(math.Round(min(max(e.Duration.Minutes(), 0), longestDay)))
 		switch e.Zone {
 		case "LIGHT":
-			z.Light += minutes
+			*z.Light += minutes
 		case "MODERATE":
 			z.Moderate += minutes
 		case "VIGOROUS":

@@ -104,7 +104,7 @@ func TestZonesInEveryForm(t *testing.T) {
 			continue
 		}
 		z := list[0].Zones
-		if got := fmt.Sprint(z.Light, z.Moderate, z.Vigorous, z.Peak); got != c.want || z.OutOfRange != nil {
+		if got := fmt.Sprint(*z.Light, z.Moderate, z.Vigorous, z.Peak); got != c.want || z.OutOfRange != nil {
 			t.Errorf("%s: zones are %s, want %s", c.name, got, c.want)
 		}
 	}
@@ -153,7 +153,7 @@ func TestDailyValuesInEveryForm(t *testing.T) {
 	l.anna.SetZones(day(t, "2026-11-19"), nil)
 	l.anna.SetZones(day(t, "2026-11-20"), map[string]time.Duration{"TURBO": time.Hour, "PEAK": time.Minute})
 	list, err = l.client.HeartDays(t.Context(), fitbit.HeartZones, day(t, "2026-11-18"), day(t, "2026-11-20"))
-	if err != nil || len(list) != 2 || *list[0].Zones != (fitbit.ZoneMinutes{}) || *list[1].Zones != (fitbit.ZoneMinutes{Peak: 1}) {
+	if err != nil || len(list) != 2 || *list[0].Zones.Light != 0 || list[0].Zones.Peak != 0 || list[1].Zones.Peak != 1 {
 		t.Errorf("zones are %v (%v), want nothing on the 19th and a minute on the 20th", list, err)
 	}
 }

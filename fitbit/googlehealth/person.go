@@ -10,10 +10,12 @@ import (
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
 )
 
-// Identity returns the person's healthUserId.
+// Identity returns the person's healthUserId, and the id that the Fitbit Web API knew
+// them by.
 func (c *Client) Identity(ctx context.Context) (fitbit.Identity, error) {
 	var r struct {
 		HealthUserID string `json:"healthUserId"`
+		LegacyUserID string `json:"legacyUserId"`
 	}
 	if err := c.rest.Get(ctx, "/v4/users/me/identity", "prettyPrint=false", &r); err != nil {
 		return fitbit.Identity{}, err
@@ -21,7 +23,10 @@ func (c *Client) Identity(ctx context.Context) (fitbit.Identity, error) {
 	if r.HealthUserID == "" || len(r.HealthUserID) > 128 {
 		return fitbit.Identity{}, &fitbit.CloudError{Kind: fitbit.ErrProtocol, Detail: "the answer names nobody"}
 	}
-	return fitbit.Identity{User: r.HealthUserID}, nil
+	if len(r.LegacyUserID) > 128 {
+		r.LegacyUserID = ""
+	}
+	return fitbit.Identity{User: r.HealthUserID, Former: r.LegacyUserID}, nil
 }
 
 // Settings returns the person's time zone; a zone this machine does not know

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"strings"
@@ -38,6 +39,8 @@ type Client struct {
 	// Translate turns an answer that is no success into one of fitbit's errors. It
 	// never sees a 401 that a renewed token has cured.
 	Translate func(Failure) error
+	Header    http.Header                 // sent along with every request
+	Observe   func(http.Header)           // hears what comes with every answer; nil: nobody
 	HTTP      *http.Client                // nil: [NewHTTPClient]
 	Wait      func(context.Context) error // the pace of requests; fails only for ctx's sake; nil: none
 	Now       func() time.Time            // nil: time.Now
@@ -56,6 +59,7 @@ type Failure struct {
 	JSON       bool      // whether Body is declared to be JSON
 	Body       []byte    // at most 64 KB of it
 	RetryAfter time.Time // zero if the cloud did not say
+	Header     http.Header
 }
 
 // NewHTTPClient returns a client with timeouts that follows no redirect: an
@@ -128,17 +132,21 @@ func (c *Client) once(ctx context.Context, method, path, token string, body []by
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	maps.Copy(req.Header, c.Header)
 	c.count()
 	res, err := c.client().Do(req)
 	if err != nil {
 		return nil, Unreachable(ctx, err, noAnswer)
 	}
 	defer func() { _ = res.Body.Close() }()
+	if c.Observe != nil {
+		c.Observe(res.Header)
+	}
 	if res.StatusCode != http.StatusOK {
 		b, _ := io.ReadAll(io.LimitReader(res.Body, maxErrorBody)) // what could be read is enough to tell
 		return &Failure{
 			Status: res.StatusCode, JSON: isJSON(res.Header), Body: b,
-			RetryAfter: RetryAfter(res.Header.Get("Retry-After"), c.now()),
+			RetryAfter: RetryAfter(res.Header.Get("Retry-After"), c.now()), Header: res.Header,
 		}, nil
 	}
 	return nil, c.decode(ctx, res, into)
