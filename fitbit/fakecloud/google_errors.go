@@ -114,15 +114,6 @@ func (e oauthError) reply() reply {
 	}{e.name, e.description})
 }
 
-// jsonReply writes v, which is a closed struct of this package and cannot fail to encode.
-func jsonReply[T any](status int, v T) reply {
-	body, err := json.Marshal(v)
-	if err != nil {
-		panic(err)
-	}
-	return reply{status: status, contentType: contentJSON, body: body}
-}
-
 // indented is how Google writes JSON unless it is asked not to.
 func indented(body []byte) []byte {
 	var b bytes.Buffer

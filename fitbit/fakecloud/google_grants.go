@@ -6,9 +6,8 @@ import (
 	"time"
 )
 
-// How long codes and tokens live at Google.
+// How long tokens live at Google.
 const (
-	codeLife        = 10 * time.Minute
 	accessLife      = 3599 * time.Second // what expires_in says
 	testingLife     = 7 * 24 * time.Hour // of refresh tokens, for apps in testing
 	idleMonths      = 6                  // until an unused refresh token dies

@@ -1,9 +1,6 @@
 package fakecloud
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/base64"
 	"net/http"
 	"net/url"
 	"slices"
@@ -81,8 +78,6 @@ func (c *Cloud) authenticate(r *http.Request) (App, bool) {
 	return app, ok && same(secret, app.ClientSecret)
 }
 
-func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
-
 func invalidGrant(description string) *oauthError {
 	return &oauthError{http.StatusBadRequest, "invalid_grant", description}
 }
@@ -148,11 +143,6 @@ func secondsLeft(t token, now time.Time) int64 {
 	return int64(t.ends.Sub(now)/time.Second) - 1
 }
 
-func challengeOf(verifier string) string {
-	sum := sha256.Sum256([]byte(verifier))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
-}
-
 // revoke ends the whole grant that a token belongs to.
 func (c *Cloud) revoke(r *http.Request) reply {
 	if r.Method != http.MethodPost {
@@ -195,13 +185,4 @@ func (c *Cloud) tokenInfo(r *http.Request) reply {
 		t.client, t.client, strings.Join(t.scopes, " "), strconv.FormatInt(t.ends.Unix(), 10),
 		strconv.FormatInt(int64(t.ends.Sub(now)/time.Second), 10), kind,
 	})
-}
-
-// bearer returns the token of the Authorization header, or "".
-func bearer(r *http.Request) string {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return ""
-	}
-	return strings.TrimSpace(token)
 }

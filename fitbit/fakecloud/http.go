@@ -2,6 +2,7 @@ package fakecloud
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -68,6 +69,15 @@ const (
 
 func htmlReply(status int, body string) reply {
 	return reply{status: status, contentType: contentHTML, body: []byte(body)}
+}
+
+// jsonReply writes v, which is a closed struct of this package and cannot fail to encode.
+func jsonReply[T any](status int, v T) reply {
+	body, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return reply{status: status, contentType: contentJSON, body: body}
 }
 
 func notFound() reply {
@@ -154,7 +164,7 @@ func (c *Cloud) answer(r *http.Request) reply {
 	defer c.mu.Unlock()
 	switch r.URL.Path {
 	case authPath:
-		return c.consentPage(r)
+		return c.consentPage(r, "Google", c.googleQuestion)
 	case tokenPath:
 		return c.token(r)
 	case revokePath:
