@@ -34,7 +34,8 @@ type Options struct {
 	// UserPerMinute is how many API requests a person has per minute of the
 	// clock: 300 if zero, as at Google, and unlimited if negative.
 	UserPerMinute int
-	Log           *slog.Logger // nil discards
+	Fitbit        FitbitOptions // of the legacy cloud
+	Log           *slog.Logger  // nil discards
 }
 
 // App is an OAuth client.
@@ -46,6 +47,13 @@ type App struct {
 	// Desktop is the client type that may return to any port of a loopback
 	// address without registration.
 	Desktop bool
+
+	// Kind is the type of the app at Fitbit, and Intraday whether it was approved
+	// there to read single heart rates. A Personal app needs no approval for those of
+	// its owner, the person named Owner; if that is empty, it is everybody's own.
+	Kind     AppKind
+	Intraday bool
+	Owner    string
 }
 
 // Cloud is a fake cloud; make one with [New].
@@ -63,6 +71,7 @@ type Cloud struct {
 	used     map[string]int // API requests of the minute, by person
 	minute   time.Time
 	grants   grantBook
+	fitbit   fitbitCloud
 }
 
 // New returns a cloud without people.
@@ -71,6 +80,7 @@ func New(o Options) *Cloud {
 		now: o.Now, perMinute: o.UserPerMinute, log: o.Log, apps: o.Apps,
 		pages:  parsePages(),
 		grants: newGrantBook(),
+		fitbit: newFitbitCloud(o.Fitbit),
 	}
 	if c.now == nil {
 		c.now = time.Now

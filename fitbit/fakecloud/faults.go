@@ -39,6 +39,9 @@ const (
 	Garbage FaultKind = "garbage"
 	// Oversized answers 200 with tens of megabytes that begin like JSON.
 	Oversized FaultKind = "oversized"
+	// Conflict answers 409, as Fitbit's token endpoint does while another request
+	// refreshes.
+	Conflict FaultKind = "conflict"
 	// Gone answers 410 with a page.
 	Gone FaultKind = "gone"
 )
@@ -118,14 +121,15 @@ func (c *Cloud) struck(r *http.Request, f Fault) reply {
 	case Oversized:
 		return reply{status: cmp.Or(f.Status, http.StatusOK), contentType: contentJSON, body: []byte(`{"dataPoints": [`), delivery: flooded}
 	case Unauthorized:
-		return f.refusal(r, http.StatusUnauthorized)
+		return c.refusal(r, f, http.StatusUnauthorized)
 	case Forbidden:
-		return f.refusal(r, http.StatusForbidden)
+		return c.refusal(r, f, http.StatusForbidden)
 	case RateLimited:
-		f.Reason = cmp.Or(f.Reason, "RATE_LIMIT_EXCEEDED")
-		return f.refusal(r, http.StatusTooManyRequests)
+		return c.refusal(r, f, http.StatusTooManyRequests)
 	case ServerError:
-		return f.refusal(r, http.StatusServiceUnavailable)
+		return c.refusal(r, f, http.StatusServiceUnavailable)
+	case Conflict:
+		return c.refusal(r, f, http.StatusConflict)
 	case Slow:
 	}
 	return c.answer(r)
@@ -136,12 +140,18 @@ func errorPage(status int) reply {
 }
 
 // refusal answers in the form of the endpoint that was asked.
-func (f Fault) refusal(r *http.Request, status int) reply {
+func (c *Cloud) refusal(r *http.Request, f Fault, status int) reply {
 	status = cmp.Or(f.Status, status)
+	if f.Kind == RateLimited && !atFitbit(r.URL.Path) {
+		f.Reason = cmp.Or(f.Reason, "RATE_LIMIT_EXCEEDED")
+	}
 	var rep reply
-	if strings.HasPrefix(r.URL.Path, "/v4/") {
+	switch {
+	case atFitbit(r.URL.Path):
+		rep = c.fitbitStruck(r, f, status)
+	case strings.HasPrefix(r.URL.Path, "/v4/"):
 		rep = newAPIError(status, f.Reason, http.StatusText(status)).reply()
-	} else {
+	default:
 		name := "internal_failure"
 		if status == http.StatusUnauthorized {
 			name = "invalid_client"
@@ -149,8 +159,12 @@ func (f Fault) refusal(r *http.Request, status int) reply {
 		rep = oauthError{status, cmp.Or(f.Reason, name), http.StatusText(status)}.reply()
 	}
 	if f.RetryAfter > 0 {
-		seconds := int64((f.RetryAfter + time.Second - 1) / time.Second)
-		rep.header = map[string]string{"Retry-After": strconv.FormatInt(seconds, 10)}
+		rep.header = map[string]string{"Retry-After": wholeSeconds(f.RetryAfter)}
 	}
 	return rep
+}
+
+// wholeSeconds writes a duration as headers do, rounded up.
+func wholeSeconds(d time.Duration) string {
+	return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
 }

@@ -2,6 +2,7 @@ package fakecloud
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -15,7 +16,7 @@ import (
 type Request struct {
 	Time         time.Time
 	Method, Path string
-	DataType     string    // such as "body-fat"; empty outside dataTypes
+	DataType     string    // such as "body-fat" at Google and "fat" at Fitbit; empty if there is no data in it
 	Filter       string    // decoded
 	Grant        string    // grant_type of a token request
 	Person       string    // whose token or code came with it; empty if none valid did
@@ -139,10 +140,15 @@ func (c *Cloud) arrive(r *http.Request) (Request, Fault) {
 	if _, rest, ok := strings.Cut(r.URL.Path, "/dataTypes/"); ok {
 		seen.DataType, _, _ = strings.Cut(rest, "/")
 	}
-	if r.URL.Path == tokenPath {
-		seen.Grant = r.PostForm.Get("grant_type")
+	if atFitbit(r.URL.Path) {
+		res, _ := routeFitbit(r.Method, r.URL.Path)
+		seen.DataType = res.kind
 	}
-	if p := c.grants.whose(bearer(r), r.PostForm.Get("refresh_token"), r.PostForm.Get("code"), r.Form.Get("token")); p != nil {
+	if r.URL.Path == tokenPath || r.URL.Path == fitbitTokenPath {
+		seen.Grant = r.Form.Get("grant_type")
+	}
+	secrets := []string{bearer(r), r.Form.Get("refresh_token"), r.Form.Get("code"), r.Form.Get("token")}
+	if p := cmp.Or(c.grants.whose(secrets...), c.fitbit.grants.whose(secrets...)); p != nil {
 		seen.Person = p.name
 	}
 	return seen, c.strike(r.URL.Path)
@@ -162,6 +168,9 @@ func (c *Cloud) keep(seen Request) {
 func (c *Cloud) answer(r *http.Request) reply {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if atFitbit(r.URL.Path) {
+		return c.fitbitAnswer(r)
+	}
 	switch r.URL.Path {
 	case authPath:
 		return c.consentPage(r, "Google", c.googleQuestion)
@@ -190,7 +199,7 @@ func (rep reply) send(w http.ResponseWriter) {
 	h.Set("Content-Type", rep.contentType)
 	h.Set("Cache-Control", "private, no-store")
 	for k, v := range rep.header {
-		h.Set(k, v)
+		h[k] = []string{v} // as it is spelt
 	}
 	body := rep.body
 	switch rep.delivery {

@@ -109,6 +109,7 @@ func (p *Person) Revoke() {
 	p.cloud.mu.Lock()
 	defer p.cloud.mu.Unlock()
 	p.cloud.grants.end(p, "")
+	p.cloud.fitbit.grants.end(p, "")
 }
 
 // SetLocation says that the person has just arrived in another zone. What was

@@ -21,6 +21,8 @@ type reading struct {
 	value  float64   // kg, percent, metres, bpm or ms
 	source source
 	bare   bool          // without utcOffset and civilTime
+	edited bool          // by the person, after it was recorded
+	known  time.Time     // when an untimed one was entered; zero: at its own time
 	zone   string        // heart-rate zone of a stretch; empty below the lowest
 	length time.Duration // of a stretch
 }
@@ -29,9 +31,14 @@ type reading struct {
 // lowest zone there is nothing to list, and yet a row in a rollup.
 func (r reading) wornOnly() bool { return r.length > 0 && r.zone == "" }
 
-// shows reports whether r lies within the limits and is over by now.
+// shows reports whether r lies within the limits and is there by now: over, or
+// entered.
 func (l limits) shows(r reading, now time.Time) bool {
-	return !r.at.Add(r.length).After(now) && l.contains(r)
+	since := r.at.Add(r.length)
+	if !r.known.IsZero() {
+		since = r.known
+	}
+	return !since.After(now) && l.contains(r)
 }
 
 // source is where a reading comes from.
@@ -83,6 +90,9 @@ type Point struct {
 	Device, Manufacturer, FormFactor string // "Index S2", "Garmin", "SCALE"
 	App                              string // package name of the app it came through
 	Bare                             bool   // leave utcOffset and civilTime out
+	// Untimed says that no time of day was given: the reading is there from At on, and
+	// filed under the last second of that day, 23:59:59.
+	Untimed bool
 }
 
 // WeighIn adds what a scale sends: a weight and, unless fatPct is 0, a body fat of
@@ -116,17 +126,17 @@ func (p *Person) AddBodyFat(pt Point) string { return p.addLocked(bodyFatType, p
 
 // EditWeight changes a weight, whose id stays. False: there is none with that id.
 func (p *Person) EditWeight(id string, kg float64) bool {
-	return p.change(weightType, id, func(r *reading) { r.value = kg })
+	return p.change(weightType, id, func(r *reading) { r.value, r.edited = kg, true })
 }
 
 // EditBodyFat changes a body fat, whose id stays. False: there is none with that id.
 func (p *Person) EditBodyFat(id string, percent float64) bool {
-	return p.change(bodyFatType, id, func(r *reading) { r.value = percent })
+	return p.change(bodyFatType, id, func(r *reading) { r.value, r.edited = percent, true })
 }
 
 // MoveWeight changes when a weight was measured. False: there is none with that id.
 func (p *Person) MoveWeight(id string, at time.Time) bool {
-	return p.change(weightType, id, func(r *reading) { r.at = p.local(at) })
+	return p.change(weightType, id, func(r *reading) { r.at, r.known, r.edited = p.local(at), time.Time{}, true })
 }
 
 // DeleteWeight removes a weight. False: there is none with that id.
@@ -159,12 +169,13 @@ func (p *Person) SetDevice(d Device) {
 	p.devices = append(p.devices, d)
 }
 
-// RemoveDevice unpairs a device. False: there is none with that id.
+// RemoveDevice unpairs a device, by its id in either cloud. False: there is none with
+// that id.
 func (p *Person) RemoveDevice(id string) bool {
 	p.cloud.mu.Lock()
 	defer p.cloud.mu.Unlock()
 	before := len(p.devices)
-	p.devices = slices.DeleteFunc(p.devices, func(d Device) bool { return d.ID == id })
+	p.devices = slices.DeleteFunc(p.devices, p.isDevice(id))
 	return len(p.devices) < before
 }
 
@@ -189,10 +200,15 @@ func (p *Person) add(dataType string, pt Point) string {
 		}
 	}
 	p.ids[pt.ID] = true
-	p.readings[dataType] = append(p.readings[dataType], reading{
+	r := reading{
 		id: pt.ID, at: p.local(pt.At), value: pt.Value, bare: pt.Bare,
 		source: source{pt.Recorded, pt.Platform, pt.Device, pt.Manufacturer, pt.FormFactor, pt.App},
-	})
+	}
+	if pt.Untimed {
+		y, m, d := r.at.Date()
+		r.at, r.known = time.Date(y, m, d, 23, 59, 59, 0, r.at.Location()), pt.At
+	}
+	p.readings[dataType] = append(p.readings[dataType], r)
 	p.sort(dataType)
 	return pt.ID
 }
