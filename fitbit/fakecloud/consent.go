@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -152,9 +153,7 @@ func (c *Cloud) decide(asked question, form url.Values) (string, *PageError) {
 		if p == nil {
 			return "", &PageError{"invalid_request", "Choose an account."}
 		}
-		for name, values := range asked.grant(p, granted) {
-			q[name] = values
-		}
+		maps.Copy(q, asked.grant(p, granted))
 		back.Fragment = asked.fragment
 	}
 	back.RawQuery = q.Encode()

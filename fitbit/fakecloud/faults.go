@@ -24,10 +24,14 @@ const (
 	Truncated FaultKind = "truncated"
 	// Slow acts on the request and answers as usual, after Delay.
 	Slow FaultKind = "slow"
+	// SlowBody acts on the request and answers at once, but for the second half of
+	// the body, which follows after Delay.
+	SlowBody FaultKind = "slow body"
 
-	// Unauthorized answers 401 UNAUTHENTICATED.
+	// Unauthorized answers 401, at Google UNAUTHENTICATED and at Fitbit expired_token.
 	Unauthorized FaultKind = "unauthorized"
-	// Forbidden answers 403 with Reason, such as "SERVICE_DISABLED".
+	// Forbidden answers 403 with Reason, such as "SERVICE_DISABLED"; at Fitbit
+	// insufficient_scope by default.
 	Forbidden FaultKind = "forbidden"
 	// RateLimited answers 429, with a Retry-After if RetryAfter is set.
 	RateLimited FaultKind = "rate limited"
@@ -48,8 +52,8 @@ const (
 
 const floodMegabytes = 24
 
-// Fault is something that goes wrong. At the OAuth endpoints the answer has the
-// form of OAuth errors, and Reason is the error code.
+// Fault is something that goes wrong. At Google's OAuth endpoints the answer has the
+// form of OAuth errors, and Reason is the error code; at Fitbit it is the errorType.
 type Fault struct {
 	Kind FaultKind
 	// Path strikes requests whose URL path contains it or matches it as of
@@ -61,7 +65,7 @@ type Fault struct {
 	Status     int // where the kind leaves it open, or to change the kind's own
 	Reason     string
 	RetryAfter time.Duration
-	Delay      time.Duration // waits before acting, whatever the kind; ends with the request
+	Delay      time.Duration // waits before acting, but for SlowBody; ends with the request
 }
 
 type activeFault struct {
@@ -111,6 +115,10 @@ func (c *Cloud) struck(r *http.Request, f Fault) reply {
 	case Truncated:
 		rep := c.answer(r)
 		rep.delivery = halved
+		return rep
+	case SlowBody:
+		rep := c.answer(r)
+		rep.delivery, rep.pause = stalled, f.Delay
 		return rep
 	case HTML:
 		return errorPage(cmp.Or(f.Status, http.StatusBadGateway))

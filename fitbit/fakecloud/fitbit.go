@@ -17,6 +17,8 @@ type FitbitOptions struct {
 	// RetryAfter is what 429 says in Retry-After, be it true or not; zero leaves the
 	// header out.
 	RetryAfter time.Duration
+	// Behind is how many requests the headers are late in telling what remains.
+	Behind int
 	// Empty is what a list looks like that has nothing in it.
 	Empty Emptiness
 	// GoogleErrors gives a 403 the form it had from Google's front end, in 2026.
@@ -34,15 +36,15 @@ const (
 	EmptyNull   Emptiness = "null"   // {"weight":null}
 )
 
+// AppKind is the type of an app at Fitbit; Google does not ask.
+type AppKind string
+
 // The kinds of apps that Fitbit knows.
 const (
 	PersonalApp AppKind = ""       // either with its secret or as a Client
 	ServerApp   AppKind = "server" // authenticates by HTTP Basic
 	ClientApp   AppKind = "client" // has no secret, and needs PKCE
 )
-
-// AppKind is the type of an app at Fitbit; Google does not ask.
-type AppKind string
 
 // fitbitCloud is what the legacy cloud has of its own; guarded by Cloud.mu.
 type fitbitCloud struct {
@@ -223,7 +225,7 @@ func (c *Cloud) spend(g *fitbitGrant) (headers map[string]string, over bool) {
 	hour.used++
 	return map[string]string{ // spelt as in a capture of 2026
 		"Fitbit-rate-limit-limit":     strconv.Itoa(limit),
-		"Fitbit-rate-limit-remaining": strconv.Itoa(max(0, limit-hour.used)),
+		"Fitbit-rate-limit-remaining": strconv.Itoa(max(0, limit-max(0, hour.used-c.fitbit.options.Behind))),
 		"Fitbit-rate-limit-reset":     wholeSeconds(hour.start.Add(time.Hour).Sub(now)),
 	}, hour.used > limit
 }

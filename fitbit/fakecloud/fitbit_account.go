@@ -9,21 +9,21 @@ import (
 )
 
 type fitbitUser struct {
-	Age           int    `json:"age"`
-	DateOfBirth   string `json:"dateOfBirth"`
-	DisplayName   string `json:"displayName"`
-	DistanceUnit  string `json:"distanceUnit"`
-	EncodedID     string `json:"encodedId"`
-	FullName      string `json:"fullName"`
-	Gender        string `json:"gender"`
-	Height        metric `json:"height"`
-	HeightUnit    string `json:"heightUnit"`
-	Locale        string `json:"locale"`
-	MemberSince   string `json:"memberSince"`
-	OffsetFromUTC int    `json:"offsetFromUTCMillis"`
-	Timezone      string `json:"timezone"`
-	Weight        metric `json:"weight"`
-	WeightUnit    string `json:"weightUnit"`
+	Age           int      `json:"age"`
+	DateOfBirth   string   `json:"dateOfBirth"`
+	DisplayName   string   `json:"displayName"`
+	DistanceUnit  string   `json:"distanceUnit"`
+	EncodedID     string   `json:"encodedId"`
+	FullName      string   `json:"fullName"`
+	Gender        string   `json:"gender"`
+	Height        nullable `json:"height"`
+	HeightUnit    string   `json:"heightUnit"`
+	Locale        string   `json:"locale"`
+	MemberSince   string   `json:"memberSince"`
+	OffsetFromUTC int      `json:"offsetFromUTCMillis"`
+	Timezone      string   `json:"timezone"`
+	Weight        nullable `json:"weight"`
+	WeightUnit    string   `json:"weightUnit"`
 }
 
 // fitbitProfile shows a height and a weight that nobody ever entered as 0. Its units

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// metric is a number that is null where it could not be computed.
-type metric float64
+// nullable is a number that arrives as null where it could not be computed.
+type nullable float64
 
 // MarshalJSON writes the number without an exponent.
-func (m metric) MarshalJSON() ([]byte, error) {
+func (m nullable) MarshalJSON() ([]byte, error) {
 	if math.IsNaN(float64(m)) {
 		return []byte("null"), nil
 	}
@@ -25,26 +25,26 @@ type units string
 
 const (
 	american units = "en_US" // pounds and inches
-	british  units = "en_GB" // stone, and metric lengths
+	british  units = "en_GB" // stone, and nullable lengths
 )
 
 // weight converts kilograms, to as many digits as are shown.
-func (u units) weight(kilograms float64) metric {
+func (u units) weight(kilograms float64) nullable {
 	switch u {
 	case american:
-		return metric(round(kilograms/0.45359237, 1))
+		return nullable(round(kilograms/0.45359237, 1))
 	case british:
-		return metric(round(kilograms/6.35029318, 3))
+		return nullable(round(kilograms/6.35029318, 3))
 	}
-	return metric(round(kilograms, 1))
+	return nullable(round(kilograms, 1))
 }
 
 // height converts metres.
-func (u units) height(metres float64) metric {
+func (u units) height(metres float64) nullable {
 	if u == american {
-		return metric(round(metres/0.0254, 1))
+		return nullable(round(metres/0.0254, 1))
 	}
-	return metric(round(metres*100, 1))
+	return nullable(round(metres*100, 1))
 }
 
 // listed answers with the one list of a call, or with nothing in the shape chosen.
@@ -62,13 +62,13 @@ func listed[T any](c fitbitCall, key string, list []T) (reply, *fitbitError) {
 
 // logEntry is a row of the weight or the fat log.
 type logEntry struct {
-	BMI    *metric `json:"bmi,omitempty"`
-	Date   string  `json:"date"`
-	Fat    *metric `json:"fat,omitempty"`
-	LogID  int64   `json:"logId"`
-	Source string  `json:"source"`
-	Time   string  `json:"time"`
-	Weight *metric `json:"weight,omitempty"`
+	BMI    *nullable `json:"bmi,omitempty"`
+	Date   string    `json:"date"`
+	Fat    *nullable `json:"fat,omitempty"`
+	LogID  int64     `json:"logId"`
+	Source string    `json:"source"`
+	Time   string    `json:"time"`
+	Weight *nullable `json:"weight,omitempty"`
 }
 
 // logged returns the entry of a reading without its values. The id is what the wall
@@ -80,17 +80,15 @@ func logged(r reading) logEntry {
 	}
 }
 
-// fitbitSource names Fitbit's scales, and Withings; everything else came by the API,
-// as did what a person has edited since.
+// fitbitSource names Fitbit's scales, all of which are called Aria, and Withings;
+// everything else came by the API, as did what a person has edited since.
 func (r reading) fitbitSource() string {
-	model := strings.ReplaceAll(r.source.device, " ", "")
 	switch {
 	case r.edited || r.source.formFactor != "SCALE":
-		return "API"
 	case r.source.manufacturer == "Withings":
 		return "Withings"
-	case r.source.manufacturer == "Fitbit" && model != "":
-		return model
+	case strings.HasPrefix(r.source.device, "Aria"):
+		return strings.ReplaceAll(r.source.device, " ", "")
 	}
 	return "API"
 }
@@ -148,18 +146,18 @@ func fatLog(c fitbitCall) (reply, *fitbitError) {
 }
 
 // fatPercent is a 32-bit number, printed as if it had 64.
-func fatPercent(r reading) *metric {
-	percent := metric(float32(r.value))
+func fatPercent(r reading) *nullable {
+	percent := nullable(float32(r.value))
 	return &percent
 }
 
 // bmi is that of a weight with the height of today; 0 if none was entered.
-func (c fitbitCall) bmi(kilograms float64) metric {
+func (c fitbitCall) bmi(kilograms float64) nullable {
 	metres := c.person.heightNow(c.now)
 	if metres == 0 {
 		return 0
 	}
-	return metric(round(kilograms/(metres*metres), 2))
+	return nullable(round(kilograms/(metres*metres), 2))
 }
 
 // heightNow returns the height last entered, in metres; 0 if there is none.
@@ -188,7 +186,7 @@ func bodySeries(what string) func(fitbitCall) (reply, *fitbitError) {
 		}
 		var list []seriesValue
 		for _, r := range c.kept(dataType, days) {
-			value := metric(round(r.value, 1))
+			value := nullable(round(r.value, 1))
 			switch what {
 			case "weight":
 				value = c.units.weight(r.value)

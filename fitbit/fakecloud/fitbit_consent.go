@@ -9,7 +9,7 @@ import (
 // The OAuth endpoints; at Fitbit they are spread over www.fitbit.com and api.fitbit.com.
 const (
 	fitbitAuthPath       = "/oauth2/authorize"
-	fitbitTokenPath      = "/oauth2/token"
+	fitbitTokenPath      = "/oauth2/token" //nolint:gosec // an address, no token
 	fitbitRevokePath     = "/oauth2/revoke"
 	fitbitIntrospectPath = "/1.1/oauth2/introspect"
 )

@@ -11,11 +11,11 @@ import (
 )
 
 type fitbitZone struct {
-	Calories *metric `json:"caloriesOut,omitempty"`
-	Max      int     `json:"max"`
-	Min      int     `json:"min"`
-	Minutes  *int    `json:"minutes,omitempty"`
-	Name     string  `json:"name"`
+	Calories *nullable `json:"caloriesOut,omitempty"`
+	Max      int       `json:"max"`
+	Min      int       `json:"min"`
+	Minutes  *int      `json:"minutes,omitempty"`
+	Name     string    `json:"name"`
 }
 
 type heartValue struct {
@@ -75,7 +75,7 @@ func (p *Person) fitbitZones(d fitbit.Date, worn *[4]time.Duration) []fitbitZone
 		zones[i] = fitbitZone{Name: name, Min: int(bounds[i]), Max: int(bounds[i+1])}
 		if worn != nil {
 			minutes := int(worn[i] / time.Minute)
-			calories := metric(round(float64(minutes)*[]float64{1.17, 6.08, 9.31, 12.4}[i], 2))
+			calories := nullable(round(float64(minutes)*[]float64{1.17, 6.08, 9.31, 12.4}[i], 2))
 			zones[i].Minutes, zones[i].Calories = &minutes, &calories
 		}
 	}
@@ -107,15 +107,41 @@ func heartIntraday(c fitbitCall) (reply, *fitbitError) {
 	if !known || c.args[1] != "1d" && block.Interval > 1 {
 		return reply{}, invalid("detailLevel", "Invalid detail level: "+c.args[2])
 	}
-	body := struct {
-		Days     []heartDay     `json:"activities-heart"`
-		Intraday *intradayBlock `json:"activities-heart-intraday,omitempty"`
-	}{Days: c.heartDays(days)}
 	if c.app.Intraday || c.app.Kind == PersonalApp && (c.app.Owner == "" || c.app.Owner == c.person.name) {
-		block.Dataset = c.dataset(in, time.Duration(block.Interval)*map[string]time.Duration{"second": time.Second, "minute": time.Minute}[block.Type])
+		unit := map[string]time.Duration{"second": time.Second, "minute": time.Minute}[block.Type]
+		block.Dataset = c.dataset(in, time.Duration(block.Interval)*unit)
+	}
+	list := c.heartDays(days)
+	if len(c.args) == 3 || c.args[1] != "1d" {
+		return jsonReply(http.StatusOK, newIntradayBody(list, block)), nil
+	}
+	var flat []flatHeartDay
+	for _, d := range list {
+		flat = append(flat, flatHeartDay{d.Value.Custom, c.args[0], d.Value.Zones, "0"})
+	}
+	return jsonReply(http.StatusOK, newIntradayBody(flat, block)), nil
+}
+
+// intradayBody is a day with its samples.
+type intradayBody[D heartDay | flatHeartDay] struct {
+	Days     []D            `json:"activities-heart"`
+	Intraday *intradayBlock `json:"activities-heart-intraday,omitempty"`
+}
+
+// flatHeartDay is a row beside a part of a day: not quite like any other row.
+type flatHeartDay struct {
+	Custom   []fitbitZone `json:"customHeartRateZones"`
+	DateTime string       `json:"dateTime"` // as it was asked for, "today" too
+	Zones    []fitbitZone `json:"heartRateZones"`
+	Value    string       `json:"value"` // means nothing here
+}
+
+func newIntradayBody[D heartDay | flatHeartDay](list []D, block intradayBlock) intradayBody[D] {
+	body := intradayBody[D]{Days: append([]D{}, list...)}
+	if block.Dataset != nil {
 		body.Intraday = &block
 	}
-	return jsonReply(http.StatusOK, body), nil
+	return body
 }
 
 // intradaySpan reads {date}/1d/{detail} or {start}/{end}/{detail}, either followed by
@@ -174,20 +200,20 @@ func (c fitbitCall) dataset(in limits, width time.Duration) []intradayPoint {
 
 type hrvDay struct {
 	Value struct {
-		Daily *metric `json:"dailyRmssd,omitempty"`
-		Deep  *metric `json:"deepRmssd,omitempty"`
+		Daily *nullable `json:"dailyRmssd,omitempty"`
+		Deep  *nullable `json:"deepRmssd,omitempty"`
 	} `json:"value"`
 	DateTime string `json:"dateTime"`
 }
 
 // variability answers with each night's, under the day on which it ended.
 func variability(c fitbitCall) (reply, *fitbitError) {
-	days, err := c.day()
-	if len(c.args) == 2 {
+	days, err := span{}, unknownEndpoint()
+	switch len(c.args) {
+	case 1:
+		days, err = c.day()
+	case 2:
 		days, err = c.span(nil, 30, invalid("endDate", "The range must not exceed 30 days."))
-	}
-	if err == nil && len(c.args) > 2 {
-		err = unknownEndpoint()
 	}
 	if err != nil {
 		return reply{}, err
@@ -196,7 +222,7 @@ func variability(c fitbitCall) (reply, *fitbitError) {
 	for r := range c.person.dailyHRV(days.limits(), c.now) {
 		row := hrvDay{DateTime: r.at.Format(time.DateOnly)}
 		if r.value != 0 {
-			daily, deep := metric(r.value), metric(round(r.value*1.1, 1))
+			daily, deep := nullable(r.value), nullable(round(r.value*1.1, 1))
 			row.Value.Daily, row.Value.Deep = &daily, &deep
 		}
 		list = append(list, row)

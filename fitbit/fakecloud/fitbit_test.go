@@ -2,6 +2,7 @@ package fakecloud_test
 
 import (
 	"encoding/base64"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -144,17 +145,25 @@ func (a answer) fails(status int, kind, field string) string {
 	return e.Errors[0].Message
 }
 
-func TestFitbitSignInAndRead(t *testing.T) {
+// The last argument of each is a path as read takes it.
+func TestFitbitKnowsNoOtherEndpoints(t *testing.T) {
 	l := newFitbitLab(t)
-	tok := l.fitbitSignIn("23FAKE", "anna")
-	l.anna.WeighIn(at(t, "2026-11-20T07:14:09+01:00"), 78.42, 24.37)
+	tok := l.fitbitSignIn("23FAKE", "anna").AccessToken
 	for _, path := range []string{
-		"profile", "devices", "body/log/weight/date/2026-11-20", "body/log/weight/date/today/7d", "body/log/fat/date/2026-11-01/2026-11-20",
-		"activities/heart/date/today/7d", "activities/heart/date/2026-11-20/1d/1min", "hrv/date/2026-11-20",
+		"nothing", "profile/1", "devices/alarms", "body/log/weight", "body/log/weight/date/", "body/log/weight/date/2026-11-20/7d/1d",
+		"body/weight/date/2026-11-20", "body/log/muscle/date/2026-11-20", "activities/heart/date/2026-11-20", "hrv/date/2026-11-20/2026-11-20/all",
+		"activities/heart/date/2026-11-20/1d/1min/time/10:00", "sleep/date/2026-11-20",
 	} {
-		a := l.read(path, tok.AccessToken).want(200)
-		if a.body == "" {
-			t.Errorf("%s: no body", path)
-		}
+		l.read(path, tok).fails(400, "validation", "resource")
 	}
+	authorized := []string{"Authorization", "Bearer " + tok}
+	l.send(http.MethodGet, "/1/user/-/profile", "", authorized...).fails(400, "validation", "resource")
+	l.send(http.MethodGet, "/1/user/"+l.fitbitSignIn("23FAKE", "anna").UserID+"/profile.json", "", authorized...).fails(400, "validation", "resource")
+	l.send(http.MethodPost, "/1/user/-/body/log/weight.json", "weight=70", authorized...).fails(400, "validation", "resource")
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/1/user/-/body/log/weight.json", io.MultiReader(strings.NewReader("weight=70")))
+	w := httptest.NewRecorder()
+	if l.cloud.ServeHTTP(w, r); w.Code != http.StatusLengthRequired {
+		t.Errorf("a POST of unknown length is answered %d", w.Code)
+	}
+	l.send(http.MethodGet, "/1/user/-/activities/heart/date/today/1d.json?timezone=UTC", "", authorized...).fails(400, "validation", "query")
 }

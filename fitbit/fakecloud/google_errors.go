@@ -36,6 +36,8 @@ func rpcStatus(code int) string {
 		return "PERMISSION_DENIED"
 	case http.StatusNotFound:
 		return "NOT_FOUND"
+	case http.StatusConflict:
+		return "ABORTED"
 	case http.StatusPreconditionFailed:
 		return "FAILED_PRECONDITION"
 	case http.StatusTooManyRequests:

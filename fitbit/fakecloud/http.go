@@ -19,7 +19,7 @@ type Request struct {
 	DataType     string    // such as "body-fat" at Google and "fat" at Fitbit; empty if there is no data in it
 	Filter       string    // decoded
 	Grant        string    // grant_type of a token request
-	Person       string    // whose token or code came with it; empty if none valid did
+	Person       string    // whose token or code came with it; empty if nobody's did
 	Status       int       // what was answered; 0 if the connection was cut before that
 	Fault        FaultKind // which fault struck; empty if none
 }
@@ -50,6 +50,7 @@ const (
 	whole   delivery = iota
 	dropped          // nothing is sent
 	halved           // half of the body is sent, then the connection is cut
+	stalled          // half of the body is sent, and the rest after a pause
 	flooded          // the body is followed by tens of megabytes
 )
 
@@ -61,6 +62,7 @@ type reply struct {
 	body        []byte
 	refused     error // what an error page says, for Consent
 	delivery    delivery
+	pause       time.Duration
 }
 
 const (
@@ -87,7 +89,7 @@ func notFound() reply {
 
 // ServeHTTP answers one request.
 func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c.exchange(r).send(w)
+	c.exchange(r).send(w, r)
 }
 
 // exchange does everything but send the answer.
@@ -104,7 +106,7 @@ func (c *Cloud) exchange(r *http.Request) reply {
 	}
 	seen, fault := c.arrive(r)
 	var rep reply
-	if !wait(r, fault.Delay) {
+	if fault.Kind != SlowBody && !wait(r, fault.Delay) {
 		rep.delivery = dropped
 	} else {
 		rep = c.struck(r, fault)
@@ -191,7 +193,7 @@ func (c *Cloud) answer(r *http.Request) reply {
 	return notFound()
 }
 
-func (rep reply) send(w http.ResponseWriter) {
+func (rep reply) send(w http.ResponseWriter, r *http.Request) {
 	if rep.delivery == dropped {
 		panic(http.ErrAbortHandler) // net/http's way to cut a connection without a word
 	}
@@ -206,11 +208,19 @@ func (rep reply) send(w http.ResponseWriter) {
 	case halved:
 		h.Set("Content-Length", strconv.Itoa(len(body)))
 		body = body[:len(body)/2]
-	case whole:
+	case whole, stalled:
 		h.Set("Content-Length", strconv.Itoa(len(body)))
 	case dropped, flooded:
 	}
 	w.WriteHeader(rep.status)
+	if rep.delivery == stalled {
+		_, _ = w.Write(body[:len(body)/2]) // whoever has gone does not hear the rest either
+		_ = http.NewResponseController(w).Flush()
+		body = body[len(body)/2:]
+		if !wait(r, rep.pause) {
+			return
+		}
+	}
 	_, err := w.Write(body)
 	switch rep.delivery {
 	case halved:
@@ -222,6 +232,6 @@ func (rep reply) send(w http.ResponseWriter) {
 		for i := 0; i < floodMegabytes && err == nil; i++ {
 			_, err = w.Write(space)
 		}
-	case whole, dropped:
+	case whole, dropped, stalled:
 	}
 }

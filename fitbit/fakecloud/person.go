@@ -23,10 +23,10 @@ type PersonOptions struct {
 	HeartEvery time.Duration
 }
 
-// State is how far a person's account is set up.
+// State is how far a person's account is set up at Google.
 type State int
 
-// The states of an account, and what every request is answered.
+// The states of an account, and what every request to Google is answered.
 const (
 	Linked        State = iota
 	NotLinked           // 400 ACCOUNT_NOT_LINKED
