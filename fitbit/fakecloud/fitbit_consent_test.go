@@ -97,7 +97,9 @@ func TestFitbitRedirectAddress(t *testing.T) {
 	l := newFitbitLab(t)
 	anna := fakecloud.Answer{Person: "anna"}
 	unsaid := func() string { return l.fitbitCode(anna, fitbitQuery("23FAKE", "redirect_uri", "")) }
-	said := func() string { return l.fitbitCode(anna, fitbitQuery("23FAKE", "prompt", "login consent", "expires_in", "28800")) }
+	said := func() string {
+		return l.fitbitCode(anna, fitbitQuery("23FAKE", "prompt", "login consent", "expires_in", "28800"))
+	}
 	l.token("23FAKE", fitbitCodeForm(unsaid(), "redirect_uri", "")).want(http.StatusOK)
 	l.token("23FAKE", fitbitCodeForm(unsaid())).want(http.StatusOK)
 	l.token("23FAKE", fitbitCodeForm(unsaid(), "redirect_uri", callback+"/")).fails(400, "invalid_grant", "")
