@@ -1,21 +1,41 @@
-// Package fakecloud is the cloud in a box: sign-in page, tokens, people, readings,
+// Package fakecloud is both clouds in a box: sign-in pages, tokens, people, readings,
 // quotas and faults behind one [http.Handler], for tests and for the demo.
 //
-// It promises to answer as Google Health API v4 and Google's OAuth endpoints are
-// documented and have been measured, oddities included: quoted int64, omitted
-// zeros, newest first, readings lost at the edge of a page, HTML where no route
-// matches. It was written from those descriptions and never from the clients of
-// this project, or both would be wrong together. Where the descriptions leave
-// something open it takes the stricter reading: an unknown parameter, a plain
-// PKCE challenge, a rollup whose end is not after its start are all refused.
+// It speaks Google Health API v4 and, below /oauth2/ and /1/ to /1.2/, the legacy
+// Fitbit Web API, over the same people: what somebody weighs is in both, in the words
+// of each. So a move from one to the other can be tried out. What only one of them
+// does is in files that begin with its name, and the rest knows those by a few calls.
 //
-// It refuses what nobody here uses: reconcile answers UNSUPPORTED_DATA_TYPE_ACTION,
-// data source families other than all-sources and numeric user ids answer 400,
-// and writing, single data points and web hooks have no route.
+// It promises to answer as the two are documented and have been measured, oddities
+// included. At Google these are quoted int64, omitted zeros, newest first, readings
+// lost at the edge of a page, HTML where no route matches. At Fitbit they are times
+// without a zone, ids that are such times and collide, body fat of 32 bits, a kilogram
+// in tenths, entries at 23:59:59 for want of a time, days without minutes in zones,
+// and refresh tokens that work once. It was written from those descriptions and never
+// from the clients of this project, or both would be wrong together.
 //
-// The one invariant: an answer depends on the state and on [Options.Now] alone,
-// and shows nothing that is measured after Now. So months can be generated ahead,
-// and appear as the clock moves. Only codes and tokens are random.
+// Where the descriptions leave something open it takes the reading that is hardest on
+// a client. At Google an unknown parameter, a plain PKCE challenge, a rollup whose end
+// is not after its start are all refused. At Fitbit
+//
+//   - a refresh kills the access token of before, at once;
+//   - a refresh is repeated for two minutes to whoever asks in the same words; a spent
+//     refresh token in other words, or later, ends the whole sign-in;
+//   - a range of n days has n of them, both ends counted;
+//   - a call without Authorization is a bad request, 409 has no body, 410 has a page;
+//   - a series leaves out days without a weighing; who never entered a height has 0;
+//   - query parameters of data calls, "timezone" too, and user ids other than "-" are
+//     refused.
+//
+// It refuses what nobody here uses. At Google reconcile answers
+// UNSUPPORTED_DATA_TYPE_ACTION, data source families other than all-sources and numeric
+// user ids answer 400, and writing, single data points and web hooks have no route. At
+// Fitbit neither have writing, goals, subscriptions, sleep and everything else that is
+// neither body, heart, devices nor profile, and there is no implicit flow.
+//
+// The one invariant: an answer depends on the state and on [Options.Now] alone, and
+// shows nothing that is measured, or typed in without a time, after Now. So months can
+// be generated ahead, and appear as the clock moves. Only codes and tokens are random.
 //
 // Everything may be called from several goroutines, while requests are served.
 package fakecloud

@@ -323,8 +323,8 @@ func TestRequestsAreRecordedWithoutSecrets(t *testing.T) {
 }
 
 func TestEverythingAtOnce(t *testing.T) {
-	l := newLab(t)
-	tok := l.signIn("anna")
+	l := newFitbitLab(t)
+	tok, legacy := l.signIn("anna"), l.fitbitSignIn("23FAKE", "anna")
 	l.anna.Generate(day(t, "2026-11-01"), day(t, "2026-11-30"))
 	done := make(chan int)
 	for worker := range 8 {
@@ -338,6 +338,9 @@ func TestEverythingAtOnce(t *testing.T) {
 				l.cloud.Fail(fakecloud.Fault{Kind: fakecloud.ServerError, Path: "/nowhere"})()
 				l.list("weight", tok.AccessToken, "pageSize", "5")
 				l.list("heart-rate", tok.AccessToken, "pageSize", "5")
+				l.refresh("23FAKE", legacy.RefreshToken)
+				l.read("body/log/weight/date/2026-11-20", legacy.AccessToken)
+				l.cloud.SetFitbit(fakecloud.FitbitOptions{PerHour: -1})
 				l.cloud.Requests()
 			}
 			done <- worker

@@ -3,6 +3,7 @@ package fakecloud_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -26,6 +27,7 @@ func TestFaultsRefuse(t *testing.T) {
 		{fakecloud.Fault{Kind: fakecloud.Forbidden, Reason: "SERVICE_DISABLED"}, 403, "PERMISSION_DENIED", "SERVICE_DISABLED"},
 		{fakecloud.Fault{Kind: fakecloud.RateLimited}, 429, "RESOURCE_EXHAUSTED", "RATE_LIMIT_EXCEEDED"},
 		{fakecloud.Fault{Kind: fakecloud.ServerError}, 503, "UNAVAILABLE", ""},
+		{fakecloud.Fault{Kind: fakecloud.Conflict}, 409, "ABORTED", ""},
 		{fakecloud.Fault{Kind: fakecloud.ServerError, Status: 500, Reason: "INTERNAL_ERROR"}, 500, "INTERNAL", "INTERNAL_ERROR"},
 		{fakecloud.Fault{Kind: fakecloud.ServerError, Status: 504}, 504, "DEADLINE_EXCEEDED", ""},
 	} {
@@ -154,4 +156,33 @@ func TestDelay(t *testing.T) {
 			t.Errorf("got %v after %v", err, time.Since(start))
 		}
 	})
+}
+
+func TestSlowBody(t *testing.T) {
+	l := newLab(t)
+	tok := l.signIn("anna").AccessToken
+	whole := l.list("weight", tok).want(200).body
+	cancel := l.cloud.Fail(fakecloud.Fault{Kind: fakecloud.SlowBody, Delay: time.Nanosecond})
+	l.list("weight", tok).want(200).wantBody(whole)
+	cancel()
+	l.cloud.Fail(fakecloud.Fault{Kind: fakecloud.SlowBody, Delay: time.Hour})
+	ctx, stop := context.WithCancel(t.Context())
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, l.url+"/v4/users/me/dataTypes/weight/dataPoints", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+tok)
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	half := make([]byte, len(whole)/2)
+	if _, err := io.ReadFull(resp.Body, half); err != nil || string(half) != whole[:len(half)] {
+		t.Errorf("got %q: %v", half, err)
+	}
+	stop()
+	if rest, err := io.ReadAll(resp.Body); err == nil {
+		t.Errorf("got the rest at once: %q", rest)
+	}
 }

@@ -186,6 +186,9 @@ func bodySeries(what string) func(fitbitCall) (reply, *fitbitError) {
 		}
 		var list []seriesValue
 		for _, r := range c.kept(dataType, days) {
+			if math.IsNaN(r.value) {
+				continue
+			}
 			value := nullable(round(r.value, 1))
 			switch what {
 			case "weight":

@@ -2,6 +2,8 @@ package fakecloud_test
 
 import (
 	"fmt"
+	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -107,6 +109,8 @@ func TestFitbitSeries(t *testing.T) {
 	l.anna.WeighIn(at(t, "2026-11-18T07:00:00+01:00"), 78, 24.37)
 	l.anna.WeighIn(at(t, "2026-11-20T07:00:00+01:00"), 78.3, 0)
 	l.anna.WeighIn(at(t, "2026-11-20T07:05:00+01:00"), 78.42, 24.2)
+	l.anna.AddWeight(fakecloud.Point{At: at(t, "2026-11-19T07:00:00+01:00"), Value: math.NaN()})
+	l.read("body/log/weight/date/2026-11-19", tok).want(200).wantBody(`{"weight":[{"bmi":null,"date":"2026-11-19","logId":1795071600000,"source":"API","time":"07:00:00","weight":null}]}`)
 	for path, want := range map[string]string{
 		"body/weight/date/today/7d":              `{"body-weight":[{"dateTime":"2026-11-18","value":"78"},{"dateTime":"2026-11-20","value":"78.4"}]}`,
 		"body/fat/date/2026-11-17/2026-11-19":    `{"body-fat":[{"dateTime":"2026-11-18","value":"24.4"}]}`,
@@ -146,24 +150,27 @@ func TestFitbitSources(t *testing.T) {
 	when := at(t, "2026-11-20T07:00:00+01:00")
 	id, _ := l.anna.WeighIn(when, 70, 20)
 	for i, p := range []fakecloud.Point{
-		{}, {Device: "Aria", Manufacturer: "Fitbit", FormFactor: "SCALE"}, {Device: "Body+", Manufacturer: "Withings", FormFactor: "SCALE"},
-		{Device: "Index S2", Manufacturer: "Garmin", FormFactor: "SCALE", Recorded: "ACTIVELY_MEASURED"}, {Recorded: "DERIVED", Platform: "HEALTH_CONNECT", App: "com.other"},
+		{},
+		{Device: "Aria", Manufacturer: "Fitbit", FormFactor: "SCALE"},
+		{Device: "Body+", Manufacturer: "Withings", FormFactor: "SCALE"},
+		{Device: "Index S2", Manufacturer: "Garmin", FormFactor: "SCALE", Recorded: "ACTIVELY_MEASURED"},
+		{Recorded: "DERIVED", Platform: "HEALTH_CONNECT", App: "com.other"},
 	} {
 		p.At, p.Value = when.Add(time.Duration(i+1)*time.Minute), 71+float64(i)
 		l.anna.AddWeight(p)
 	}
 	sources := func() string {
-		got := ""
+		var all []string
 		for _, e := range decode[struct{ Weight []struct{ Source string } }](l.read("body/log/weight/date/2026-11-20", tok).want(200)).Weight {
-			got += e.Source + " "
+			all = append(all, e.Source)
 		}
-		return got
+		return strings.Join(all, " ")
 	}
-	if got := sources(); got != "AriaAir API Aria Withings API API " {
+	if got := sources(); got != "AriaAir API Aria Withings API API" {
 		t.Errorf("got %s", got)
 	}
 	l.anna.EditWeight(id, 70.5)
-	if got := sources(); got != "API API Aria Withings API API " {
+	if got := sources(); got != "API API Aria Withings API API" {
 		t.Errorf("after the edit got %s", got)
 	}
 }

@@ -39,6 +39,19 @@ func TestFitbitRefreshCanBeRepeated(t *testing.T) {
 	}
 }
 
+func TestFitbitRefreshesAtOnce(t *testing.T) {
+	l := newFitbitLab(t)
+	tok := l.fitbitSignIn("23FAKE", "anna")
+	answers := make(chan answer)
+	for range 8 {
+		go func() { answers <- l.refresh("23FAKE", tok.RefreshToken) }()
+	}
+	first := (<-answers).want(200).body
+	for range 7 {
+		(<-answers).want(200).wantBody(first)
+	}
+}
+
 func TestFitbitRefreshRefused(t *testing.T) {
 	l := newFitbitLab(t)
 	tok := l.fitbitSignIn("23FAKE", "anna")

@@ -40,11 +40,11 @@ type intraday struct {
 }
 
 func (i intraday) String() string {
-	s := strconv.Itoa(i.Block.DatasetInterval) + i.Block.DatasetType
+	all := []string{strconv.Itoa(i.Block.DatasetInterval) + i.Block.DatasetType}
 	for _, p := range i.Block.Dataset {
-		s += " " + p.Time + "=" + strconv.Itoa(p.Value)
+		all = append(all, p.Time+"="+strconv.Itoa(p.Value))
 	}
-	return s
+	return strings.Join(all, " ")
 }
 
 func TestFitbitHeartDays(t *testing.T) {
@@ -144,8 +144,13 @@ func TestFitbitIntradayNeedsApproval(t *testing.T) {
 		client, person string
 		want           bool
 	}{
-		{"23FAKE", "anna", true}, {"23FAKE", "bert", true}, {"23SERV", "anna", false}, {"23CLNT", "anna", false},
-		{"23OKAY", "anna", true}, {"23MINE", "anna", false}, {"23MINE", "bert", true},
+		{"23FAKE", "anna", true},
+		{"23FAKE", "bert", true},
+		{"23SERV", "anna", false},
+		{"23CLNT", "anna", false},
+		{"23OKAY", "anna", true},
+		{"23MINE", "anna", false},
+		{"23MINE", "bert", true},
 	} {
 		body := l.read("activities/heart/date/today/1d/1sec", l.fitbitSignIn(c.client, c.person).AccessToken).want(200).body
 		if strings.Contains(body, `"activities-heart-intraday":{"dataset":[],`) != c.want || strings.Contains(body, "intraday") != c.want || !strings.Contains(body, `"activities-heart":[{`) {

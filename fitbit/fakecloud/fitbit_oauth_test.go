@@ -173,7 +173,8 @@ func TestFitbitTokenRequestForm(t *testing.T) {
 	l.send(http.MethodGet, "/oauth2/token?"+query.Encode(), "").fails(400, "invalid_request", "")
 	got := l.cloud.Requests()
 	for i, want := range []fakecloud.Request{
-		{Path: "/oauth2/authorize", Status: 200}, {Path: "/oauth2/authorize", Status: 302},
+		{Path: "/oauth2/authorize", Status: 200},
+		{Path: "/oauth2/authorize", Status: 302},
 		{Path: "/oauth2/token", Grant: "authorization_code", Person: "anna", Status: 200},
 		{Path: "/oauth2/token", Grant: "refresh_token", Person: "anna", Status: 200},
 	} {
