@@ -20,8 +20,12 @@ func TestFitbitProfile(t *testing.T) {
 	if google["legacyUserId"] != tok.UserID || google["healthUserId"] == tok.UserID {
 		t.Errorf("Google knows %v, Fitbit %s", google, tok.UserID)
 	}
-	l.cloud.AddPerson(fakecloud.PersonOptions{Name: "bert"})
-	if body := l.read("profile", l.fitbitSignIn("23FAKE", "bert").AccessToken).want(200).body; !strings.Contains(body, `"height":0,`) || !strings.Contains(body, `"timezone":"UTC"`) {
+	l.cloud.AddPerson(fakecloud.PersonOptions{Name: "bert"}).WeighIn(l.clock.Now(), 70, 0) // who never entered a height
+	bert := l.fitbitSignIn("23FAKE", "bert").AccessToken
+	if body := l.read("body/log/weight/date/2026-11-20", bert).want(200).body; !strings.Contains(body, `"bmi":0,`) {
+		t.Errorf("got %s", body)
+	}
+	if body := l.read("profile", bert).want(200).body; !strings.Contains(body, `"height":0,`) || !strings.Contains(body, `"timezone":"UTC"`) {
 		t.Errorf("got %s", body)
 	}
 }

@@ -9,14 +9,12 @@ import (
 // seeDocs is how the legacy cloud's messages about sign-ins end.
 const seeDocs = " Visit https://dev.fitbit.com/docs/oauth2 for more information on the Fitbit Web API authorization process."
 
-// fitbitError is a refusal by the legacy cloud, its OAuth endpoints included.
+// fitbitError is a refusal by the legacy cloud, its OAuth endpoints included. The
+// message may quote a token.
 type fitbitError struct {
 	status               int
 	kind, field, message string
 }
-
-// Error says what the message says, which may quote a token.
-func (e *fitbitError) Error() string { return e.message }
 
 func invalid(field, message string) *fitbitError {
 	return &fitbitError{http.StatusBadRequest, "validation", field, message}
