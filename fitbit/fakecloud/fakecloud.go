@@ -51,8 +51,8 @@ import (
 type Options struct {
 	Now  func() time.Time // default time.Now; see [Clock]
 	Apps []App            // the OAuth clients it knows
-	// UserPerMinute is how many API requests a person has per minute of the
-	// clock: 300 if zero, as at Google, and unlimited if negative.
+	// UserPerMinute is how many API requests a person has per minute of the clock at
+	// Google: 300 if zero, as there, and unlimited if negative.
 	UserPerMinute int
 	Fitbit        FitbitOptions // of the legacy cloud
 	Log           *slog.Logger  // nil discards
@@ -78,35 +78,29 @@ type App struct {
 
 // Cloud is a fake cloud; make one with [New].
 type Cloud struct {
-	now       func() time.Time
-	perMinute int
-	log       *slog.Logger
-	apps      []App
-	pages     *template.Template
+	now   func() time.Time
+	log   *slog.Logger
+	apps  []App
+	pages *template.Template
 
 	mu       sync.Mutex // guards everything below, and every Person
 	people   []*Person
 	faults   []*activeFault
 	requests []Request
-	used     map[string]int // API requests of the minute, by person
-	minute   time.Time
-	grants   grantBook
+	google   googleCloud
 	fitbit   fitbitCloud
 }
 
 // New returns a cloud without people.
 func New(o Options) *Cloud {
 	c := &Cloud{
-		now: o.Now, perMinute: o.UserPerMinute, log: o.Log, apps: o.Apps,
+		now: o.Now, log: o.Log, apps: o.Apps,
 		pages:  parsePages(),
-		grants: newGrantBook(),
+		google: newGoogleCloud(o.UserPerMinute),
 		fitbit: newFitbitCloud(o.Fitbit),
 	}
 	if c.now == nil {
 		c.now = time.Now
-	}
-	if c.perMinute == 0 {
-		c.perMinute = 300
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
@@ -150,13 +144,4 @@ func (c *Cloud) app(clientID string) (App, bool) {
 		}
 	}
 	return App{}, false
-}
-
-// overQuota counts one API request of a person and reports whether it is one too many.
-func (c *Cloud) overQuota(p *Person) bool {
-	if minute := c.now().Truncate(time.Minute); !minute.Equal(c.minute) {
-		c.minute, c.used = minute, map[string]int{}
-	}
-	c.used[p.name]++
-	return c.perMinute > 0 && c.used[p.name] > c.perMinute
 }

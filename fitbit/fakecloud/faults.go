@@ -158,7 +158,7 @@ func (c *Cloud) refusal(r *http.Request, f Fault, status int) reply {
 	case atFitbit(r.URL.Path):
 		rep = c.fitbitStruck(r, f, status)
 	case strings.HasPrefix(r.URL.Path, "/v4/"):
-		rep = newAPIError(status, f.Reason, http.StatusText(status)).reply()
+		rep = newGoogleError(status, f.Reason, http.StatusText(status)).reply()
 	default:
 		name := "internal_failure"
 		if status == http.StatusUnauthorized {

@@ -93,7 +93,7 @@ func (c *Cloud) fitbitAnswer(r *http.Request) reply {
 	}
 	switch r.Method + " " + r.URL.Path {
 	case "POST " + fitbitTokenPath:
-		return c.fitbitToken(r)
+		return c.fitbitTokens(r)
 	case "POST " + fitbitRevokePath:
 		return c.fitbitRevoke(r)
 	case "POST " + fitbitIntrospectPath:

@@ -66,7 +66,7 @@ type fitbitErrorBody struct {
 // fitbitRefusal writes an error. Too many points have no "success", as has been seen.
 func (c *Cloud) fitbitRefusal(e *fitbitError) reply {
 	if e.status == http.StatusForbidden && c.fitbit.options.GoogleErrors {
-		return newAPIError(e.status, "", "The caller does not have permission").reply()
+		return newGoogleError(e.status, "", "The caller does not have permission").reply()
 	}
 	body := fitbitErrors{Errors: []fitbitErrorBody{{e.kind, e.field, e.message}}}
 	if e.status != http.StatusUnprocessableEntity {

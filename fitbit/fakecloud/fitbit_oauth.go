@@ -17,8 +17,8 @@ type fitbitTokenBody struct {
 	UserID       string `json:"user_id"`
 }
 
-// fitbitToken is the token endpoint. Parameters may come in the query as well.
-func (c *Cloud) fitbitToken(r *http.Request) reply {
+// fitbitTokens is the token endpoint. Parameters may come in the query as well.
+func (c *Cloud) fitbitTokens(r *http.Request) reply {
 	app, secretive, err := c.fitbitAuthenticate(r)
 	if err != nil {
 		return c.fitbitRefusal(err)

@@ -1,6 +1,8 @@
 package fakecloud
 
 import (
+	"cmp"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -8,6 +10,41 @@ import (
 	"strings"
 	"time"
 )
+
+// googleCloud is what Google has of its own; guarded by Cloud.mu.
+type googleCloud struct {
+	perMinute int            // API requests that a person has; not positive: no limit
+	used      map[string]int // of those of the minute, by person
+	minute    time.Time
+	grants    googleGrants
+}
+
+func newGoogleCloud(perMinute int) googleCloud {
+	return googleCloud{perMinute: cmp.Or(perMinute, 300), grants: newGoogleGrants()}
+}
+
+// googleAnswer acts on a request to Google, or to nobody.
+func (c *Cloud) googleAnswer(r *http.Request) reply {
+	switch r.URL.Path {
+	case googleAuthPath:
+		return c.consentPage(r, "Google", c.googleQuestion)
+	case googleTokenPath:
+		return c.googleTokens(r)
+	case googleRevokePath:
+		return c.googleRevoke(r)
+	case googleInfoPath:
+		return c.googleInfo(r)
+	}
+	rest, ok := strings.CutPrefix(r.URL.Path, "/v4/")
+	if !ok {
+		return notFound()
+	}
+	rep, err := c.googleData(r, rest)
+	if refusal, ok := errors.AsType[*googleError](err); ok {
+		return refusal.reply()
+	}
+	return rep
+}
 
 // operation is one call of the API by one person's token.
 type operation struct {
@@ -17,8 +54,8 @@ type operation struct {
 	r      *http.Request
 }
 
-// google answers a request to /v4/ followed by rest.
-func (c *Cloud) google(r *http.Request, rest string) (reply, error) {
+// googleData answers a request to /v4/ followed by rest.
+func (c *Cloud) googleData(r *http.Request, rest string) (reply, error) {
 	seg := strings.Split(rest, "/")
 	var serve func(operation) (reply, error)
 	var user string
@@ -55,26 +92,26 @@ func (c *Cloud) google(r *http.Request, rest string) (reply, error) {
 		return reply{}, badRequest("", "Request contains an invalid argument.")
 	}
 	if !t.allows(scopes...) {
-		return reply{}, newAPIError(http.StatusForbidden, "MISSING_OAUTH_SCOPE", "The token lacks a scope that this data needs.")
+		return reply{}, newGoogleError(http.StatusForbidden, "MISSING_OAUTH_SCOPE", "The token lacks a scope that this data needs.")
 	}
 	return serve(operation{person: t.person, now: c.now(), query: r.URL.Query(), r: r})
 }
 
 // admit checks token, quota and the state of the person's account, in this order.
-func (c *Cloud) admit(r *http.Request) (*token, error) {
+func (c *Cloud) admit(r *http.Request) (*googleToken, error) {
 	if bearer(r) == "" {
-		e := newAPIError(http.StatusUnauthorized, "CREDENTIALS_MISSING", "Request is missing required authentication credential. API keys are not supported by this API.")
+		e := newGoogleError(http.StatusUnauthorized, "CREDENTIALS_MISSING", "Request is missing required authentication credential. API keys are not supported by this API.")
 		e.header = map[string]string{"WWW-Authenticate": `Bearer realm="https://accounts.google.com/"`}
 		return nil, e
 	}
-	t, ok := c.grants.liveAccess(bearer(r), c.now())
+	t, ok := c.google.grants.liveAccess(bearer(r), c.now())
 	if !ok {
-		e := newAPIError(http.StatusUnauthorized, "", "Request had invalid authentication credentials.")
+		e := newGoogleError(http.StatusUnauthorized, "", "Request had invalid authentication credentials.")
 		e.header = map[string]string{"WWW-Authenticate": `Bearer realm="https://accounts.google.com/", error="invalid_token"`}
 		return nil, e
 	}
 	if c.overQuota(t.person) {
-		return nil, newAPIError(http.StatusTooManyRequests, "RATE_LIMIT_EXCEEDED", "Quota exceeded for quota metric 'Requests' and limit 'Requests per minute per user'.")
+		return nil, newGoogleError(http.StatusTooManyRequests, "RATE_LIMIT_EXCEEDED", "Quota exceeded for quota metric 'Requests' and limit 'Requests per minute per user'.")
 	}
 	switch t.person.state {
 	case NotLinked:
@@ -82,12 +119,21 @@ func (c *Cloud) admit(r *http.Request) (*token, error) {
 		e.status = "FAILED_PRECONDITION"
 		return nil, e
 	case NoProfile:
-		return nil, newAPIError(http.StatusPreconditionFailed, "", "Precondition check failed.")
+		return nil, newGoogleError(http.StatusPreconditionFailed, "", "Precondition check failed.")
 	case LegacyAccount:
-		return nil, newAPIError(http.StatusForbidden, "", "UberMint/GaiaMint: the user has a legacy Fitbit account.")
+		return nil, newGoogleError(http.StatusForbidden, "", "UberMint/GaiaMint: the user has a legacy Fitbit account.")
 	case Linked:
 	}
 	return t, nil
+}
+
+// overQuota counts one API request of a person and reports whether it is one too many.
+func (c *Cloud) overQuota(p *Person) bool {
+	if minute := c.now().Truncate(time.Minute); !minute.Equal(c.google.minute) {
+		c.google.minute, c.google.used = minute, map[string]int{}
+	}
+	c.google.used[p.name]++
+	return c.google.perMinute > 0 && c.google.used[p.name] > c.google.perMinute
 }
 
 // dataPointCall returns what serves a call below .../dataTypes/{type}/, or nil.

@@ -43,7 +43,7 @@ func (c *Cloud) googleQuestion(q url.Values) (question, *PageError) {
 		return question{}, &PageError{"invalid_request", "code_challenge is not an S256 challenge."}
 	}
 	asked.grant = func(p *Person, scopes []string) url.Values {
-		id := c.grants.addCode(&code{
+		id := c.google.grants.addCode(&googleCode{
 			person: p, client: app.ClientID, redirectURL: asked.returnTo, challenge: challenge, scopes: scopes,
 			offline:     q.Get("access_type") == "offline",
 			alwaysRenew: slices.Contains(strings.Fields(q.Get("prompt")), "consent"), issued: c.now(),

@@ -6,24 +6,24 @@ import (
 	"net/http"
 )
 
-// apiError is a refusal by the API, in Google's AIP-193 form.
-type apiError struct {
+// googleError is a refusal by the API, in Google's AIP-193 form.
+type googleError struct {
 	code            int
 	status          string
 	reason, message string
 	header          map[string]string
 }
 
-func (e *apiError) Error() string { return e.message }
+func (e *googleError) Error() string { return e.message }
 
-// newAPIError returns a refusal with an HTTP code; reason may be empty.
-func newAPIError(code int, reason, message string) *apiError {
-	return &apiError{code: code, status: rpcStatus(code), reason: reason, message: message}
+// newGoogleError returns a refusal with an HTTP code; reason may be empty.
+func newGoogleError(code int, reason, message string) *googleError {
+	return &googleError{code: code, status: rpcStatus(code), reason: reason, message: message}
 }
 
 // badRequest returns a 400. Without a reason it is Google's bare INVALID_ARGUMENT.
-func badRequest(reason, message string) *apiError {
-	return newAPIError(http.StatusBadRequest, reason, message)
+func badRequest(reason, message string) *googleError {
+	return newGoogleError(http.StatusBadRequest, reason, message)
 }
 
 func rpcStatus(code int) string {
@@ -77,7 +77,7 @@ type helpLink struct {
 	URL         string `json:"url"`
 }
 
-func (e *apiError) reply() reply {
+func (e *googleError) reply() reply {
 	s := errorStatus{Code: e.code, Message: e.message, Status: e.status}
 	if e.reason != "" {
 		info := errorDetail{Type: "type.googleapis.com/google.rpc.ErrorInfo", Reason: e.reason, Domain: "health.googleapis.com"}

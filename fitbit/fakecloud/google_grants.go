@@ -14,8 +14,8 @@ const (
 	maxRefreshAlive = 100                // per person and client; beyond, the oldest dies
 )
 
-// code is an authorization code on its way to the token endpoint.
-type code struct {
+// googleCode is an authorization code on its way to the token endpoint.
+type googleCode struct {
 	person               *Person
 	client, redirectURL  string
 	challenge            string // PKCE S256; empty if the request had none
@@ -25,8 +25,8 @@ type code struct {
 	spent                bool
 }
 
-// token is an access or a refresh token.
-type token struct {
+// googleToken is an access or a refresh token.
+type googleToken struct {
 	person  *Person
 	client  string
 	scopes  []string
@@ -36,33 +36,30 @@ type token struct {
 	ends    time.Time // zero: never by itself
 }
 
-func (t *token) expired(now time.Time) bool { return !t.ends.IsZero() && !now.Before(t.ends) }
+func (t *googleToken) expired(now time.Time) bool { return !t.ends.IsZero() && !now.Before(t.ends) }
 
-// consent is what a person gave to a client, whatever tokens came of it.
-type consent struct{ person, client string }
-
-// grantBook holds everything that was granted and not revoked.
-type grantBook struct {
-	codes           map[string]*code
-	access, refresh map[string]*token
+// googleGrants holds everything that was granted and not revoked.
+type googleGrants struct {
+	codes           map[string]*googleCode
+	access, refresh map[string]*googleToken
 	consents        map[consent]bool // whether a refresh token was issued
 	serial          int
 }
 
-func newGrantBook() grantBook {
-	return grantBook{
-		codes: map[string]*code{}, access: map[string]*token{}, refresh: map[string]*token{},
+func newGoogleGrants() googleGrants {
+	return googleGrants{
+		codes: map[string]*googleCode{}, access: map[string]*googleToken{}, refresh: map[string]*googleToken{},
 		consents: map[consent]bool{},
 	}
 }
 
-func (g *grantBook) addCode(c *code) string {
+func (g *googleGrants) addCode(c *googleCode) string {
 	id := "4/0A" + rand.Text()
 	g.codes[id] = c
 	return id
 }
 
-func (g *grantBook) addAccess(t token, now time.Time) string {
+func (g *googleGrants) addAccess(t googleToken, now time.Time) string {
 	for id, old := range g.access {
 		if old.expired(now) {
 			delete(g.access, id)
@@ -75,7 +72,7 @@ func (g *grantBook) addAccess(t token, now time.Time) string {
 }
 
 // addRefresh issues a refresh token; the oldest of too many dies without a word.
-func (g *grantBook) addRefresh(t token, now time.Time) string {
+func (g *googleGrants) addRefresh(t googleToken, now time.Time) string {
 	oldest, alive := "", 0
 	for id, other := range g.refresh {
 		if other.person != t.person || other.client != t.client {
@@ -98,7 +95,7 @@ func (g *grantBook) addRefresh(t token, now time.Time) string {
 }
 
 // useRefresh returns the refresh token if it is still in force, and notes its use.
-func (g *grantBook) useRefresh(id string, now time.Time) (*token, bool) {
+func (g *googleGrants) useRefresh(id string, now time.Time) (*googleToken, bool) {
 	t := g.refresh[id]
 	if t == nil {
 		return nil, false
@@ -112,15 +109,15 @@ func (g *grantBook) useRefresh(id string, now time.Time) (*token, bool) {
 }
 
 // liveAccess returns the access token if it is in force.
-func (g *grantBook) liveAccess(id string, now time.Time) (*token, bool) {
+func (g *googleGrants) liveAccess(id string, now time.Time) (*googleToken, bool) {
 	t := g.access[id]
 	return t, t != nil && !t.expired(now)
 }
 
 // end takes back everything a person gave, to one client or ("") to all.
-func (g *grantBook) end(p *Person, client string) {
+func (g *googleGrants) end(p *Person, client string) {
 	ended := func(person *Person, to string) bool { return person == p && (client == "" || client == to) }
-	for _, tokens := range []map[string]*token{g.access, g.refresh} {
+	for _, tokens := range []map[string]*googleToken{g.access, g.refresh} {
 		for id, t := range tokens {
 			if ended(t.person, t.client) {
 				delete(tokens, id)
@@ -140,7 +137,7 @@ func (g *grantBook) end(p *Person, client string) {
 }
 
 // whose returns the person to whom the first known of these secrets belongs, or nil.
-func (g *grantBook) whose(secrets ...string) *Person {
+func (g *googleGrants) whose(secrets ...string) *Person {
 	for _, s := range secrets {
 		if t := g.access[s]; t != nil {
 			return t.person
@@ -155,6 +152,6 @@ func (g *grantBook) whose(secrets ...string) *Person {
 	return nil
 }
 
-func (t *token) allows(scopes ...string) bool {
+func (t *googleToken) allows(scopes ...string) bool {
 	return slices.ContainsFunc(scopes, func(s string) bool { return slices.Contains(t.scopes, s) })
 }

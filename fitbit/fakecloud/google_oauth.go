@@ -12,10 +12,10 @@ import (
 // The OAuth endpoints; at Google they are spread over accounts.google.com and
 // oauth2.googleapis.com.
 const (
-	authPath      = "/o/oauth2/v2/auth"
-	tokenPath     = "/token"
-	revokePath    = "/revoke"
-	tokenInfoPath = "/tokeninfo"
+	googleAuthPath   = "/o/oauth2/v2/auth"
+	googleTokenPath  = "/token"
+	googleRevokePath = "/revoke"
+	googleInfoPath   = "/tokeninfo"
 )
 
 const (
@@ -39,15 +39,15 @@ type tokenBody struct {
 	TokenType        string `json:"token_type"`
 }
 
-// token is the token endpoint.
-func (c *Cloud) token(r *http.Request) reply {
+// googleTokens is the token endpoint.
+func (c *Cloud) googleTokens(r *http.Request) reply {
 	if r.Method != http.MethodPost {
 		return notFound()
 	}
 	if ct, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); ct != "application/x-www-form-urlencoded" {
 		return oauthError{http.StatusBadRequest, "invalid_request", "The body must be a form."}.reply()
 	}
-	app, ok := c.authenticate(r)
+	app, ok := c.googleAuthenticate(r)
 	if !ok {
 		return oauthError{http.StatusUnauthorized, "invalid_client", "The OAuth client was not found or its secret is wrong."}.reply()
 	}
@@ -67,8 +67,8 @@ func (c *Cloud) token(r *http.Request) reply {
 	return jsonReply(http.StatusOK, body)
 }
 
-// authenticate reads the client from the form or from HTTP Basic.
-func (c *Cloud) authenticate(r *http.Request) (App, bool) {
+// googleAuthenticate reads the client from the form or from HTTP Basic.
+func (c *Cloud) googleAuthenticate(r *http.Request) (App, bool) {
 	id, secret := r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
 	if user, password, ok := r.BasicAuth(); ok {
 		id, _ = url.QueryUnescape(user) // encoded as a form first (RFC 6749, 2.3.1); a bad encoding is no client
@@ -84,7 +84,7 @@ func invalidGrant(description string) *oauthError {
 
 func (c *Cloud) exchangeCode(app App, form url.Values) (tokenBody, *oauthError) {
 	now := c.now()
-	code := c.grants.codes[form.Get("code")]
+	code := c.google.grants.codes[form.Get("code")]
 	switch {
 	case code == nil || code.client != app.ClientID:
 		return tokenBody{}, invalidGrant("Malformed auth code.")
@@ -100,13 +100,13 @@ func (c *Cloud) exchangeCode(app App, form url.Values) (tokenBody, *oauthError) 
 		return tokenBody{}, invalidGrant("Invalid code verifier.")
 	}
 	code.spent = true
-	t := token{person: code.person, client: code.client, scopes: code.scopes, offline: code.offline}
+	t := googleToken{person: code.person, client: code.client, scopes: code.scopes, offline: code.offline}
 	body := c.issue(t, now)
-	if code.offline && (code.alwaysRenew || !c.grants.consents[consent{t.person.name, t.client}]) {
+	if code.offline && (code.alwaysRenew || !c.google.grants.consents[consent{t.person.name, t.client}]) {
 		if app.Testing {
 			t.ends = now.Add(testingLife)
 		}
-		body.RefreshToken = c.grants.addRefresh(t, now)
+		body.RefreshToken = c.google.grants.addRefresh(t, now)
 		body.RefreshExpiresIn = secondsLeft(t, now)
 	}
 	return body, nil
@@ -114,10 +114,10 @@ func (c *Cloud) exchangeCode(app App, form url.Values) (tokenBody, *oauthError) 
 
 func (c *Cloud) refreshAccess(app App, id string) (tokenBody, *oauthError) {
 	now := c.now()
-	if t := c.grants.refresh[id]; t != nil && t.client != app.ClientID {
+	if t := c.google.grants.refresh[id]; t != nil && t.client != app.ClientID {
 		return tokenBody{}, invalidGrant("Bad Request")
 	}
-	t, ok := c.grants.useRefresh(id, now)
+	t, ok := c.google.grants.useRefresh(id, now)
 	if !ok {
 		return tokenBody{}, invalidGrant("Token has been expired or revoked.")
 	}
@@ -127,46 +127,46 @@ func (c *Cloud) refreshAccess(app App, id string) (tokenBody, *oauthError) {
 }
 
 // issue hands out an access token with the rights of t.
-func (c *Cloud) issue(t token, now time.Time) tokenBody {
+func (c *Cloud) issue(t googleToken, now time.Time) tokenBody {
 	return tokenBody{
-		AccessToken: c.grants.addAccess(t, now), ExpiresIn: int64(accessLife / time.Second),
+		AccessToken: c.google.grants.addAccess(t, now), ExpiresIn: int64(accessLife / time.Second),
 		Scope: strings.Join(t.scopes, " "), TokenType: "Bearer",
 	}
 }
 
 // secondsLeft is what Google says of a refresh token's life: a second less than
 // there is, and nothing where it has no end.
-func secondsLeft(t token, now time.Time) int64 {
+func secondsLeft(t googleToken, now time.Time) int64 {
 	if t.ends.IsZero() {
 		return 0
 	}
 	return int64(t.ends.Sub(now)/time.Second) - 1
 }
 
-// revoke ends the whole grant that a token belongs to.
-func (c *Cloud) revoke(r *http.Request) reply {
+// googleRevoke ends the whole grant that a token belongs to.
+func (c *Cloud) googleRevoke(r *http.Request) reply {
 	if r.Method != http.MethodPost {
 		return notFound()
 	}
 	id := r.Form.Get("token")
-	t, ok := c.grants.liveAccess(id, c.now())
+	t, ok := c.google.grants.liveAccess(id, c.now())
 	if !ok {
-		t, ok = c.grants.refresh[id], c.grants.refresh[id] != nil
+		t, ok = c.google.grants.refresh[id], c.google.grants.refresh[id] != nil
 	}
 	if !ok {
 		return oauthError{http.StatusBadRequest, "invalid_token", "Token expired or revoked"}.reply()
 	}
-	c.grants.end(t.person, t.client)
+	c.google.grants.end(t.person, t.client)
 	return jsonReply(http.StatusOK, struct{}{})
 }
 
-// tokenInfo describes an access token; it knows no refresh tokens.
-func (c *Cloud) tokenInfo(r *http.Request) reply {
+// googleInfo describes an access token; it knows no refresh tokens.
+func (c *Cloud) googleInfo(r *http.Request) reply {
 	if r.Method != http.MethodGet {
 		return notFound()
 	}
 	now := c.now()
-	t, ok := c.grants.liveAccess(r.URL.Query().Get("access_token"), now)
+	t, ok := c.google.grants.liveAccess(r.URL.Query().Get("access_token"), now)
 	if !ok {
 		return oauthError{http.StatusBadRequest, "invalid_token", "Invalid Value"}.reply()
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -146,11 +145,11 @@ func (c *Cloud) arrive(r *http.Request) (Request, Fault) {
 		res, _ := routeFitbit(r.Method, r.URL.Path)
 		seen.DataType = res.kind
 	}
-	if r.URL.Path == tokenPath || r.URL.Path == fitbitTokenPath {
+	if r.URL.Path == googleTokenPath || r.URL.Path == fitbitTokenPath {
 		seen.Grant = r.Form.Get("grant_type")
 	}
 	secrets := []string{bearer(r), r.Form.Get("refresh_token"), r.Form.Get("code"), r.Form.Get("token")}
-	if p := cmp.Or(c.grants.whose(secrets...), c.fitbit.grants.whose(secrets...)); p != nil {
+	if p := cmp.Or(c.google.grants.whose(secrets...), c.fitbit.grants.whose(secrets...)); p != nil {
 		seen.Person = p.name
 	}
 	return seen, c.strike(r.URL.Path)
@@ -173,24 +172,7 @@ func (c *Cloud) answer(r *http.Request) reply {
 	if atFitbit(r.URL.Path) {
 		return c.fitbitAnswer(r)
 	}
-	switch r.URL.Path {
-	case authPath:
-		return c.consentPage(r, "Google", c.googleQuestion)
-	case tokenPath:
-		return c.token(r)
-	case revokePath:
-		return c.revoke(r)
-	case tokenInfoPath:
-		return c.tokenInfo(r)
-	}
-	if rest, ok := strings.CutPrefix(r.URL.Path, "/v4/"); ok {
-		rep, err := c.google(r, rest)
-		if refusal, ok := errors.AsType[*apiError](err); ok {
-			return refusal.reply()
-		}
-		return rep
-	}
-	return notFound()
+	return c.googleAnswer(r)
 }
 
 func (rep reply) send(w http.ResponseWriter, r *http.Request) {

@@ -12,6 +12,9 @@ import (
 // codeLife is how long an authorization code lives, at either cloud.
 const codeLife = 10 * time.Minute
 
+// consent is what a person gave to a client, whatever tokens came of it.
+type consent struct{ person, client string }
+
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 // challengeOf returns the S256 challenge of a PKCE verifier.

@@ -108,7 +108,7 @@ func (p *Person) SetState(s State) {
 func (p *Person) Revoke() {
 	p.cloud.mu.Lock()
 	defer p.cloud.mu.Unlock()
-	p.cloud.grants.end(p, "")
+	p.cloud.google.grants.end(p, "")
 	p.cloud.fitbit.grants.end(p, "")
 }
 
