@@ -20,6 +20,7 @@ func TestContract(t *testing.T) {
 		Source: func(e contract.Env, t fitbit.Tokens) fitbit.Source {
 			return googlehealth.New(googlehealth.Options{Endpoint: e.URL, Tokens: t, HTTP: e.HTTP, Now: e.Now})
 		},
+		Guide:      googlehealth.Guide(),
 		DataPath:   "/v4/users/",
 		WeightPath: "/dataTypes/weight/",
 		TokenPath:  "/token",

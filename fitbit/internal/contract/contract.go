@@ -26,6 +26,7 @@ type Cloud struct {
 	// DataPath and TokenPath are parts of the paths of all requests for data and
 	// for tokens; WeightPath of those for weights alone.
 	DataPath, WeightPath, TokenPath string
+	Guide                           fitbit.Guide
 	// Permissions are the boxes a person can leave unticked.
 	Permissions []Permission
 	// FloatingTime is set if the cloud keeps no UTC offsets: after a journey, what
@@ -71,6 +72,7 @@ func Test(t *testing.T, c Cloud) {
 		{"travel", travel},
 		{"identity and settings", identityAndSettings},
 		{"devices", devices},
+		{"guide", guide},
 		{"sign-in", signIn},
 		{"sign-in denied", signInDenied},
 		{"sign-in fails", signInFails},
