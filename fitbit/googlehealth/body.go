@@ -2,15 +2,13 @@ package googlehealth
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"path"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/internal/wire"
 )
 
 // Weights lists the weight readings within the window, from all sources.
@@ -67,7 +65,7 @@ func (c *Client) Height(ctx context.Context) (float64, error) {
 		if p.Height == nil {
 			continue
 		}
-		if mm, ok := p.Height.HeightMillimeters.within(300, 3000); ok {
+		if mm, ok := p.Height.HeightMillimeters.Within(300, 3000); ok {
 			return mm / 1000, nil
 		}
 	}
@@ -79,7 +77,7 @@ func (p dataPoint) asWeight() (fitbit.Weight, bool) {
 		return fitbit.Weight{}, false
 	}
 	at, timed := p.Weight.SampleTime.local()
-	grams, ok := p.Weight.WeightGrams.within(100, 1e6) // the API's upper limit
+	grams, ok := p.Weight.WeightGrams.Within(100, 1e6) // the API's upper limit
 	if !timed || !ok {
 		return fitbit.Weight{}, false
 	}
@@ -93,7 +91,7 @@ func (p dataPoint) asBodyFat() (fitbit.BodyFat, bool) {
 	}
 	at, timed := p.BodyFat.SampleTime.local()
 	// Zeros are left out, so no percentage is 0 %, which nobody has.
-	percent, ok := p.BodyFat.Percentage.within(0.1, 100)
+	percent, ok := p.BodyFat.Percentage.Within(0.1, 100)
 	if !timed || !ok {
 		return fitbit.BodyFat{}, false
 	}
@@ -104,19 +102,7 @@ func (p dataPoint) asBodyFat() (fitbit.BodyFat, bool) {
 // id is the last part of the point's name. Points that carry none, or one that
 // could not stand in a topic or a file, are named after what they say.
 func (p dataPoint) id(at time.Time) string {
-	return resourceID(p.Name, func() string { return fmt.Sprint(p.key(at)) })
-}
-
-func resourceID(name string, otherwise func() string) string {
-	if id := path.Base(name); len(id) <= 128 && !strings.ContainsFunc(id, unfitForID) {
-		return id
-	}
-	sum := sha256.Sum256([]byte(otherwise()))
-	return "x" + hex.EncodeToString(sum[:8])
-}
-
-func unfitForID(r rune) bool {
-	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-'
+	return wire.ID(path.Base(p.Name), func() string { return fmt.Sprint(p.key(at)) })
 }
 
 func (s dataSource) origin() fitbit.Origin {
@@ -130,24 +116,9 @@ func (s dataSource) origin() fitbit.Origin {
 		o.Recorded = fitbit.RecordedByScale
 	}
 	for _, name := range []string{s.Device.DisplayName, s.Device.Manufacturer, s.Application.PackageName} {
-		if o.Device = printable(name); o.Device != "" {
+		if o.Device = wire.Printable(name); o.Device != "" {
 			break
 		}
 	}
 	return o
-}
-
-// printable makes a stranger's text fit for a topic's payload: one line, at most
-// 64 characters.
-func printable(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return -1
-		}
-		return r
-	}, s)
-	if r := []rune(strings.TrimSpace(s)); len(r) > 64 {
-		return string(r[:64])
-	}
-	return strings.TrimSpace(s)
 }

@@ -4,11 +4,11 @@ import (
 	"encoding/json"
 	"net/http"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/internal/oauth"
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/internal/rest"
 )
 
@@ -84,14 +84,10 @@ func translate(f rest.Failure, now time.Time) error {
 	switch {
 	case f.Status == http.StatusUnauthorized:
 		return &fitbit.CloudError{
-			Kind: fitbit.ErrReauthRequired, Reason: reason, Detail: "Google refuses a freshly renewed token", Hint: signInAgain,
+			Kind: fitbit.ErrReauthRequired, Reason: reason, Detail: "Google refuses a freshly renewed token", Hint: oauth.SignInAgain,
 		}
 	case f.Status == http.StatusTooManyRequests, status == "RESOURCE_EXHAUSTED":
-		until := now.Add(leastWait)
-		if f.RetryAfter.After(until) {
-			until = f.RetryAfter
-		}
-		return &fitbit.RateLimitError{Until: until}
+		return &fitbit.RateLimitError{Until: patience(f.Header, now)}
 	case f.Status == http.StatusGone:
 		return &fitbit.CloudError{
 			Kind: fitbit.ErrRetired, Reason: reason, Detail: "the Google Health API v4 has been turned off",
@@ -106,22 +102,15 @@ func translate(f rest.Failure, now time.Time) error {
 		return forbidden(reason, body)
 	case f.Status >= 500, f.Status == http.StatusRequestTimeout:
 		return &fitbit.CloudError{
-			Kind: fitbit.ErrUnavailable, Reason: reason, Detail: "Google answers " + spelled(f.Status),
+			Kind: fitbit.ErrUnavailable, Reason: reason, Detail: "Google answers " + rest.Spelled(f.Status),
 			Hint: "wait; https://status.healthapp.google.com/ says what is known",
 		}
 	}
 	return &fitbit.CloudError{
-		Kind: fitbit.ErrProtocol, Reason: reason, Detail: "Google refuses the request with " + spelled(f.Status),
+		Kind: fitbit.ErrProtocol, Reason: reason, Detail: "Google refuses the request with " + rest.Spelled(f.Status),
 		Hint: "look for a newer version of fitbit2mqtt, or report this line",
 	}
 }
-
-// spelled names a status; not all that occur in the wild have a name.
-func spelled(status int) string {
-	return strings.TrimSpace(strconv.Itoa(status) + " " + http.StatusText(status))
-}
-
-const signInAgain = "sign in again: fitbit2mqtt connect ACCOUNT"
 
 // byReason knows the reasons that decide alone, whatever the HTTP code.
 func byReason(reason string, body apiError) error {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/internal/rest"
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/internal/wire"
 )
 
 // once is a cloud without a network: it says body the first time and {} after that.
@@ -80,7 +81,7 @@ func (c checker) err(err error) {
 
 func (c checker) reading(id string, at time.Time, o fitbit.Origin) {
 	c.Helper()
-	if id == "" || len(id) > 128 || strings.ContainsFunc(id, unfitForID) {
+	if id != wire.ID(id, func() string { return "" }) {
 		c.Errorf("id is %q", id)
 	}
 	c.time(at)
@@ -89,7 +90,7 @@ func (c checker) reading(id string, at time.Time, o fitbit.Origin) {
 	default:
 		c.Errorf("recorded by %q", o.Recorded)
 	}
-	if o.Device != printable(o.Device) {
+	if o.Device != wire.Printable(o.Device) {
 		c.Errorf("device is %q", o.Device)
 	}
 }

@@ -28,8 +28,8 @@ func (c *Client) HeartDays(ctx context.Context, metric fitbit.Metric, first, las
 	case fitbit.HeartRange:
 		err = c.rollUp(ctx, heartRateType, heartRollUpDays, first, last, func(d fitbit.Date, p rollUpPoint) {
 			if p.HeartRate != nil {
-				day := fitbit.HeartDay{Date: d, MinBPM: p.HeartRate.Min.bpm(), MaxBPM: p.HeartRate.Max.bpm()}
-				if avg, ok := p.HeartRate.Avg.within(1, 300); ok {
+				day := fitbit.HeartDay{Date: d, MinBPM: p.HeartRate.Min.BPM(), MaxBPM: p.HeartRate.Max.BPM()}
+				if avg, ok := p.HeartRate.Avg.Within(1, 300); ok {
 					day.AvgBPM = &avg
 				}
 				if day.MinBPM != nil || day.AvgBPM != nil || day.MaxBPM != nil {
@@ -46,15 +46,15 @@ func (c *Client) HeartDays(ctx context.Context, metric fitbit.Metric, first, las
 	case fitbit.RestingHeartRate:
 		err = c.eachDay(ctx, "daily-resting-heart-rate", first, last, func(p dataPoint) {
 			if v := p.DailyRestingHeartRate; v != nil {
-				if d, ok := v.Date.civil(); ok && v.BeatsPerMinute.bpm() != nil {
-					add(fitbit.HeartDay{Date: d, RestingBPM: v.BeatsPerMinute.bpm()})
+				if d, ok := v.Date.civil(); ok && v.BeatsPerMinute.BPM() != nil {
+					add(fitbit.HeartDay{Date: d, RestingBPM: v.BeatsPerMinute.BPM()})
 				}
 			}
 		})
 	case fitbit.HRV:
 		err = c.eachDay(ctx, "daily-heart-rate-variability", first, last, func(p dataPoint) {
 			if v := p.DailyHeartRateVariability; v != nil {
-				if ms, known := v.Average.within(0.1, 1000); known {
+				if ms, known := v.Average.Within(0.1, 1000); known {
 					if d, ok := v.Date.civil(); ok {
 						add(fitbit.HeartDay{Date: d, HRVMillis: &ms})
 					}
@@ -140,7 +140,7 @@ func (p dataPoint) asSample() (fitbit.HeartSample, bool) {
 		return fitbit.HeartSample{}, false
 	}
 	at, ok := p.HeartRate.SampleTime.local()
-	bpm := p.HeartRate.BeatsPerMinute.bpm()
+	bpm := p.HeartRate.BeatsPerMinute.BPM()
 	if !ok || bpm == nil {
 		return fitbit.HeartSample{}, false
 	}

@@ -124,11 +124,11 @@ func (p dataPoint) key(at time.Time) pointKey {
 	k := pointKey{nanos: at.UnixNano(), device: p.DataSource.Device.DisplayName, platform: p.DataSource.Platform}
 	switch {
 	case p.Weight != nil:
-		k.value = p.Weight.WeightGrams.value
+		k.value = p.Weight.WeightGrams.Value
 	case p.BodyFat != nil:
-		k.value = p.BodyFat.Percentage.value
+		k.value = p.BodyFat.Percentage.Value
 	case p.HeartRate != nil:
-		k.value = p.HeartRate.BeatsPerMinute.value
+		k.value = p.HeartRate.BeatsPerMinute.Value
 	}
 	return k
 }

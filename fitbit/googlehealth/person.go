@@ -3,11 +3,13 @@ package googlehealth
 import (
 	"context"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/internal/wire"
 )
 
 // Identity returns the person's healthUserId, and the id that the Fitbit Web API knew
@@ -51,12 +53,12 @@ func (c *Client) Settings(ctx context.Context) (fitbit.Settings, error) {
 }
 
 type pairedDevice struct {
-	Name          string    `json:"name"`
-	DeviceType    string    `json:"deviceType"`
-	DeviceVersion string    `json:"deviceVersion"`
-	BatteryLevel  number    `json:"batteryLevel"`
-	BatteryStatus string    `json:"batteryStatus"`
-	LastSyncTime  timestamp `json:"lastSyncTime"`
+	Name          string      `json:"name"`
+	DeviceType    string      `json:"deviceType"`
+	DeviceVersion string      `json:"deviceVersion"`
+	BatteryLevel  wire.Number `json:"batteryLevel"`
+	BatteryStatus string      `json:"batteryStatus"`
+	LastSyncTime  timestamp   `json:"lastSyncTime"`
 }
 
 // Devices lists paired scales and trackers. Their MAC addresses are never read.
@@ -88,8 +90,8 @@ func (c *Client) Devices(ctx context.Context) ([]fitbit.Device, error) {
 
 func (d pairedDevice) device() fitbit.Device {
 	v := fitbit.Device{
-		ID:       resourceID(d.Name, func() string { return d.DeviceType + d.DeviceVersion }),
-		Name:     printable(d.DeviceVersion),
+		ID:       wire.ID(path.Base(d.Name), func() string { return d.DeviceType + d.DeviceVersion }),
+		Name:     wire.Printable(d.DeviceVersion),
 		Type:     fitbit.Tracker,
 		LastSync: d.LastSyncTime.Time,
 	}
@@ -100,9 +102,9 @@ func (d pairedDevice) device() fitbit.Device {
 	case "high", "medium", "low", "empty":
 		v.Battery = s
 	}
-	if level, ok := d.BatteryLevel.within(0, 100); ok {
+	if level, ok := d.BatteryLevel.Within(0, 100); ok {
 		v.BatteryPercent = new(int(level))
-	} else if v.Battery == "empty" && !d.BatteryLevel.known {
+	} else if v.Battery == "empty" && !d.BatteryLevel.Known {
 		v.BatteryPercent = new(0) // zeros are left out
 	}
 	return v

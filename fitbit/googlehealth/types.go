@@ -2,47 +2,14 @@ package googlehealth
 
 import (
 	"bytes"
-	"errors"
 	"math"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/internal/wire"
 )
-
-// number reads what the API calls a double or an int64: a JSON number, a number
-// in a string, "NaN", null or nothing at all. The last three are unknown.
-type number struct {
-	value float64
-	known bool
-}
-
-// UnmarshalJSON refuses only what is neither. No number has anything to unescape.
-func (n *number) UnmarshalJSON(b []byte) error {
-	if !bytes.ContainsRune([]byte(`"-0123456789n`), rune(b[0])) {
-		return errors.New("not a number")
-	}
-	// What was not computed ("NaN"), or is a text nobody can read, stays unknown.
-	v, err := strconv.ParseFloat(strings.TrimSpace(strings.Trim(string(b), `"`)), 64)
-	if err == nil && !math.IsNaN(v) && !math.IsInf(v, 0) {
-		n.value, n.known = v, true
-	}
-	return nil
-}
-
-// within returns the value if it is known and plausible.
-func (n number) within(low, high float64) (float64, bool) {
-	return n.value, n.known && n.value >= low && n.value <= high
-}
-
-// bpm returns the value as a heart rate, nil if unknown or impossible.
-func (n number) bpm() *int {
-	if v, ok := n.within(1, 300); ok {
-		return new(int(math.Round(v)))
-	}
-	return nil
-}
 
 // timestamp reads an RFC 3339 time of these centuries; anything else is the zero time.
 type timestamp struct{ time.Time }
@@ -139,27 +106,27 @@ type dataPoint struct {
 	DataSource dataSource `json:"dataSource"`
 
 	Weight *struct {
-		SampleTime  sampleTime `json:"sampleTime"`
-		WeightGrams number     `json:"weightGrams"`
+		SampleTime  sampleTime  `json:"sampleTime"`
+		WeightGrams wire.Number `json:"weightGrams"`
 	} `json:"weight"`
 	BodyFat *struct {
-		SampleTime sampleTime `json:"sampleTime"`
-		Percentage number     `json:"percentage"`
+		SampleTime sampleTime  `json:"sampleTime"`
+		Percentage wire.Number `json:"percentage"`
 	} `json:"bodyFat"`
 	Height *struct {
-		HeightMillimeters number `json:"heightMillimeters"`
+		HeightMillimeters wire.Number `json:"heightMillimeters"`
 	} `json:"height"`
 	HeartRate *struct {
-		SampleTime     sampleTime `json:"sampleTime"`
-		BeatsPerMinute number     `json:"beatsPerMinute"`
+		SampleTime     sampleTime  `json:"sampleTime"`
+		BeatsPerMinute wire.Number `json:"beatsPerMinute"`
 	} `json:"heartRate"`
 	DailyRestingHeartRate *struct {
-		Date           date   `json:"date"`
-		BeatsPerMinute number `json:"beatsPerMinute"`
+		Date           date        `json:"date"`
+		BeatsPerMinute wire.Number `json:"beatsPerMinute"`
 	} `json:"dailyRestingHeartRate"`
 	DailyHeartRateVariability *struct {
-		Date    date   `json:"date"`
-		Average number `json:"averageHeartRateVariabilityMilliseconds"`
+		Date    date        `json:"date"`
+		Average wire.Number `json:"averageHeartRateVariabilityMilliseconds"`
 	} `json:"dailyHeartRateVariability"`
 }
 
@@ -202,9 +169,9 @@ type rollUpResponse struct {
 type rollUpPoint struct {
 	CivilStartTime civilTime `json:"civilStartTime"`
 	HeartRate      *struct {
-		Avg number `json:"beatsPerMinuteAvg"`
-		Min number `json:"beatsPerMinuteMin"`
-		Max number `json:"beatsPerMinuteMax"`
+		Avg wire.Number `json:"beatsPerMinuteAvg"`
+		Min wire.Number `json:"beatsPerMinuteMin"`
+		Max wire.Number `json:"beatsPerMinuteMax"`
 	} `json:"heartRate"`
 	TimeInHeartRateZone *struct {
 		Zones []struct {

@@ -6,40 +6,6 @@ import (
 	"time"
 )
 
-func TestNumber(t *testing.T) {
-	for _, c := range []struct {
-		text  string
-		value float64
-		known bool
-	}{
-		{`58`, 58, true},
-		{`"58"`, 58, true},
-		{`-0.5e1`, -5, true},
-		{`" 58 "`, 58, true},
-		{`0`, 0, true},
-		{`9007199254740993`, 9007199254740992, true},
-		{`"9223372036854775807"`, 9223372036854775807, true},
-		{`"NaN"`, 0, false},
-		{`"Infinity"`, 0, false},
-		{`"-Infinity"`, 0, false},
-		{`1e999`, 0, false},
-		{`null`, 0, false},
-		{`""`, 0, false},
-		{`"many"`, 0, false},
-		{`"5\u0038"`, 0, false},
-	} {
-		var n number
-		if err := json.Unmarshal([]byte(c.text), &n); err != nil || n != (number{c.value, c.known}) {
-			t.Errorf("%s is %v (%v), want %v, %v", c.text, n, err, c.value, c.known)
-		}
-	}
-	for _, text := range []string{`true`, `{}`, `[]`, `["58"]`} {
-		if err := json.Unmarshal([]byte(text), new(number)); err == nil {
-			t.Errorf("%s is taken for a number", text)
-		}
-	}
-}
-
 func TestSeconds(t *testing.T) {
 	for _, c := range []struct {
 		text  string

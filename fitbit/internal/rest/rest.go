@@ -17,6 +17,8 @@ import (
 	"maps"
 	"mime"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -55,11 +57,10 @@ type Client struct {
 
 // Failure is an answer that is no success.
 type Failure struct {
-	Status     int
-	JSON       bool      // whether Body is declared to be JSON
-	Body       []byte    // at most 64 KB of it
-	RetryAfter time.Time // zero if the cloud did not say
-	Header     http.Header
+	Status int
+	JSON   bool   // whether Body is declared to be JSON
+	Body   []byte // at most 64 KB of it
+	Header http.Header
 }
 
 // NewHTTPClient returns a client with timeouts that follows no redirect: an
@@ -80,7 +81,7 @@ func (c *Client) Get(ctx context.Context, path, rawQuery string, into any) error
 	if rawQuery != "" {
 		path += "?" + rawQuery
 	}
-	return c.do(ctx, http.MethodGet, path, nil, into)
+	return c.do(ctx, request{method: http.MethodGet, path: path}, into)
 }
 
 // Post sends body as JSON to path and decodes the JSON answer into the pointer into.
@@ -89,10 +90,22 @@ func (c *Client) Post(ctx context.Context, path string, body, into any) error {
 	if err != nil {
 		return fmt.Errorf("encode request: %w", err)
 	}
-	return c.do(ctx, http.MethodPost, path, b, into)
+	return c.do(ctx, request{http.MethodPost, path, "application/json", func(string) []byte { return b }}, into)
 }
 
-func (c *Client) do(ctx context.Context, method, path string, body []byte, into any) error {
+// PostForm sends a form to path and decodes the JSON answer into the pointer into.
+// What form returns may depend on the access token that is sent along.
+func (c *Client) PostForm(ctx context.Context, path string, form func(token string) url.Values, into any) error {
+	body := func(token string) []byte { return []byte(form(token).Encode()) }
+	return c.do(ctx, request{http.MethodPost, path, "application/x-www-form-urlencoded", body}, into)
+}
+
+type request struct {
+	method, path, contentType string
+	body                      func(token string) []byte // nil if there is none
+}
+
+func (c *Client) do(ctx context.Context, r request, into any) error {
 	if err := c.allowed(); err != nil {
 		return err // not even a token is asked for
 	}
@@ -100,12 +113,12 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte, into 
 	if err != nil {
 		return err
 	}
-	failure, err := c.once(ctx, method, path, token, body, into)
+	failure, err := c.once(ctx, r, token, into)
 	if err == nil && failure != nil && failure.Status == http.StatusUnauthorized {
 		if token, err = c.Tokens.Renew(ctx, token); err != nil {
 			return err
 		}
-		failure, err = c.once(ctx, method, path, token, body, into)
+		failure, err = c.once(ctx, r, token, into)
 	}
 	if err != nil || failure == nil {
 		return err
@@ -118,19 +131,23 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte, into 
 }
 
 // once sends one request. Exactly one of a decoded answer, a failure and an error comes back.
-func (c *Client) once(ctx context.Context, method, path, token string, body []byte, into any) (*Failure, error) {
+func (c *Client) once(ctx context.Context, r request, token string, into any) (*Failure, error) {
 	if err := c.turn(ctx); err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.Base+path, bytes.NewReader(body))
+	var body []byte
+	if r.body != nil {
+		body = r.body(token)
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, c.Base+r.path, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("build request: %w", err)
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "fitbit2mqtt")
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
+	if r.body != nil {
+		req.Header.Set("Content-Type", r.contentType)
 	}
 	maps.Copy(req.Header, c.Header)
 	c.count()
@@ -144,10 +161,7 @@ func (c *Client) once(ctx context.Context, method, path, token string, body []by
 	}
 	if res.StatusCode != http.StatusOK {
 		b, _ := io.ReadAll(io.LimitReader(res.Body, maxErrorBody)) // what could be read is enough to tell
-		return &Failure{
-			Status: res.StatusCode, JSON: isJSON(res.Header), Body: b,
-			RetryAfter: RetryAfter(res.Header.Get("Retry-After"), c.now()), Header: res.Header,
-		}, nil
+		return &Failure{Status: res.StatusCode, JSON: isJSON(res.Header), Body: b, Header: res.Header}, nil
 	}
 	return nil, c.decode(ctx, res, into)
 }
@@ -244,6 +258,11 @@ func (c *Client) now() time.Time {
 		return c.Now()
 	}
 	return time.Now()
+}
+
+// Spelled names a status; not all that occur in the wild have a name.
+func Spelled(status int) string {
+	return strings.TrimSpace(strconv.Itoa(status) + " " + http.StatusText(status))
 }
 
 func isJSON(h http.Header) bool {
