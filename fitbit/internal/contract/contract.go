@@ -32,6 +32,9 @@ type Cloud struct {
 	// FloatingTime is set if the cloud keeps no UTC offsets: after a journey, what
 	// was measured before it seems to have moved.
 	FloatingTime bool
+	// LightIsOutOfRange is set if the cloud has no light zone, and counts that time as
+	// below all zones.
+	LightIsOutOfRange bool
 }
 
 // Env is what a cloud's types are made with.

@@ -35,6 +35,9 @@ func devices(l *lab) {
 		l.Fatalf("devices are %v, want a scale and a tracker", list)
 	}
 	scale, tracker := list[0], list[1]
+	if scale.Type == fitbit.Tracker { // ids are the cloud's own
+		scale, tracker = tracker, scale
+	}
 	if scale.Type != fitbit.Scale || scale.Name == "" || scale.BatteryPercent != nil || scale.Battery != "" {
 		l.Errorf("the scale is %+v, want one that says nothing of its battery", scale)
 	}
