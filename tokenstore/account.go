@@ -20,7 +20,12 @@ type Account struct {
 	UID     string
 	Backend string
 	User    string // the cloud's own id; personal, see [fitbit.Identity]
-	Scopes  []string
+	Former  string // the person's id at the cloud before, as far as this one says; as personal
+	// Person says whose history this is: "backend:user" of the identity that it began
+	// with. It stays when that person moves to another cloud, and changes when the name
+	// is handed over to somebody else. As personal as User.
+	Person string
+	Scopes []string
 	// SignedIn is false once the cloud has refused the refresh token for good.
 	SignedIn      bool
 	SignInExpires time.Time // zero if the sign-in does not end by itself
@@ -30,13 +35,15 @@ type Account struct {
 	// Client is the id of the OAuth client that the sign-in was made with; empty
 	// for one made by a version that knew only the configured one.
 	Client string
-	// LostDetail and LostHint say why there is no sign-in and what to do, where
-	// more is known than that the cloud refuses it.
+	// Retired says that the account's cloud has been turned off for good, see [Store.NoteRetired].
+	Retired bool
+	// LostDetail and LostHint say why there is no sign-in, or no cloud any more, and what
+	// to do, where more is known than that the cloud refuses it.
 	LostDetail, LostHint string
 }
 
 const accountColumns = `name, uid, backend, user, scopes, signed_in, sign_in_expires, expiry, created_at, generation,
-	client, lost_detail, lost_hint`
+	client, lost_detail, lost_hint, person, former, retired`
 
 // Accounts lists all accounts by name. Errors: ErrStorage, ctx's own.
 func (s *Store) Accounts(ctx context.Context) (_ []Account, err error) {
@@ -215,7 +222,7 @@ func scanAccount(row scanner) (Account, error) {
 	var scopes string
 	var signInExpires, expiry, created int64
 	err := row.Scan(&a.Name, &a.UID, &a.Backend, &a.User, &scopes, &a.SignedIn, &signInExpires, &expiry, &created, &a.Generation,
-		&a.Client, &a.LostDetail, &a.LostHint)
+		&a.Client, &a.LostDetail, &a.LostHint, &a.Person, &a.Former, &a.Retired)
 	if err != nil {
 		return Account{}, fmt.Errorf("read account: %w", err)
 	}

@@ -32,7 +32,10 @@ type Attempt struct {
 	Backend string
 	Client  string // id of the OAuth client
 	Secret  string // the client's, if it was entered for this attempt and is not proven yet
-	Move    bool   // another cloud identity may take over the account
+	Public  bool   // the client was entered for this attempt, and has no secret
+	Move    bool   // somebody else may take over the account
+	// SamePerson: the identity at another cloud is the same person's.
+	SamePerson bool
 }
 
 // ID names the attempt where its state must not show, such as in our own addresses.

@@ -122,6 +122,20 @@ func (s *Store) Disconnect(ctx context.Context, name string) (Removed, error) {
 	})
 }
 
+// NoteRetired writes down that the account's cloud has been turned off, in its words.
+// From then on nobody asks it, until there is a new sign-in; the first note counts.
+// Errors: ErrStorage, ctx's own.
+func (s *Store) NoteRetired(ctx context.Context, uid string, why *fitbit.CloudError) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		noted, err := one(tx.ExecContext(ctx, `UPDATE accounts SET retired = 1, lost_detail = ?, lost_hint = ?
+			WHERE uid = ? AND retired = 0`, why.Detail, why.Hint, uid))
+		if err != nil || !noted {
+			return err
+		}
+		return changed(ctx, tx)
+	})
+}
+
 // NoteFailure writes down why an attempt to sign in again has failed. It is said of
 // an account without a sign-in; one that works is not disturbed. Errors: ErrStorage, ctx's own.
 func (s *Store) NoteFailure(ctx context.Context, uid string, why *fitbit.CloudError) error {

@@ -19,13 +19,17 @@ type SignIn struct {
 	// empty if there was none of that name.
 	UID     string
 	Backend string
-	User    string // the cloud identity, from [fitbit.Identity]
+	User    string // the cloud identity, from [fitbit.Identity], as is Former
+	Former  string // empty if the cloud does not say
 	// Grant may lack a refresh token, or the scopes, only if the same person
 	// signed in before: then the saved ones stay.
 	Grant  fitbit.Grant
 	Client string // id of the OAuth client it was made with
-	// Move confirms that the account now belongs to another cloud identity.
+	// Move confirms that the account now belongs to somebody else, whose history starts anew.
 	Move bool
+	// SamePerson confirms that the account at another cloud is the same person's though the
+	// clouds' ids do not say so: the history stays.
+	SamePerson bool
 }
 
 // Connect stores a sign-in as a new account, or into the existing one of that

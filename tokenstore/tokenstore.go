@@ -71,6 +71,8 @@ var (
 	ErrNameTaken = errors.New("there is already an account of this name")
 	// ErrOtherIdentity: the account belongs to another cloud identity.
 	ErrOtherIdentity = errors.New("signed in as someone else than before")
+	// ErrUnconfirmed: the account belongs to an identity at another cloud.
+	ErrUnconfirmed = errors.New("another cloud account, and the clouds do not say that both are one person's")
 	// ErrIdentityTaken: the cloud identity is connected under another name.
 	ErrIdentityTaken = errors.New("this person is already connected under another name")
 	// ErrNoAttempt: the sign-in attempt is unknown, used or more than ten minutes old.

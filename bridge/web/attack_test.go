@@ -43,7 +43,7 @@ func (h *house) untouched(attempt string) {
 	if err != nil || p.URL == "" {
 		h.tb.Errorf("the sign-in under way is spent: %v", err)
 	}
-	if clients, err := h.desk.Clients(h.tb.Context()); err != nil || len(clients) != 2 {
+	if clients, err := h.desk.Clients(h.tb.Context(), "google"); err != nil || len(clients) != 2 {
 		h.tb.Errorf("clients: %v, %v", clients, err)
 	}
 }

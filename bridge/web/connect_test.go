@@ -148,7 +148,7 @@ func TestWhatTheFormRefuses(t *testing.T) {
 	} {
 		b.post("/connect", c.fields...).wants(http.StatusBadRequest, c.want).lacks("<script>alert", "long-enough-to-be-one")
 	}
-	if clients, err := h.desk.Clients(t.Context()); err != nil || len(clients) != 1 {
+	if clients, err := h.desk.Clients(t.Context(), "google"); err != nil || len(clients) != 1 {
 		t.Errorf("stored: %v, %v", clients, err)
 	}
 }

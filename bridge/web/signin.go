@@ -43,7 +43,7 @@ func (s *site) connectPage(w http.ResponseWriter, r *http.Request) {
 // showConnect shows the form, perhaps with what was wrong in it.
 func (s *site) showConnect(w http.ResponseWriter, r *http.Request, code int, v connectView) {
 	report, _ := s.Bridge.Report(r.Context()) // people can sign in whatever has become of the outbox
-	clients, err := s.Desk.Clients(r.Context())
+	clients, err := s.Desk.Clients(r.Context(), s.Desk.Default)
 	if err != nil {
 		s.trouble(w, r, "list clients", err)
 		return
@@ -93,7 +93,7 @@ func (s *site) connect(w http.ResponseWriter, r *http.Request) {
 			refuse("enter the client ID and the client secret of your Google Cloud project, as its console shows them")
 			return
 		}
-		known, err := s.Desk.Clients(r.Context())
+		known, err := s.Desk.Clients(r.Context(), s.Desk.Default)
 		if err != nil {
 			s.trouble(w, r, "list clients", err)
 			return
@@ -124,7 +124,7 @@ func plain(text string) bool {
 }
 
 func (s *site) forgetClient(w http.ResponseWriter, r *http.Request) {
-	err := s.Desk.ForgetClient(r.Context(), r.PostForm.Get("id"))
+	err := s.Desk.ForgetClient(r.Context(), s.Desk.Default, r.PostForm.Get("id"))
 	switch {
 	case errors.Is(err, tokenstore.ErrClientInUse):
 		s.showConnect(w, r, http.StatusConflict, connectView{Problem: err.Error() + "; remove that person first, or sign them in through another project"})

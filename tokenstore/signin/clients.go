@@ -3,6 +3,7 @@ package signin
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
@@ -15,15 +16,42 @@ type KnownClient struct {
 	Configured bool // in the configuration, not entered by hand
 }
 
-// Clients lists the OAuth clients of the default cloud, in the order in which they are
-// chosen: the configured one, then those entered by hand, the newest first. Errors:
-// the store's.
-func (d *Desk) Clients(ctx context.Context) (list []KnownClient, err error) {
-	cloud := d.Clouds[d.Default]
-	if cloud.ClientID != "" && cloud.ClientSecret != "" {
+// Offered lists the clouds that somebody new can choose: the default one, then those
+// which have an OAuth client here or somebody connected, by name. Errors: the store's.
+func (d *Desk) Offered(ctx context.Context) ([]string, error) {
+	accounts, err := d.Store.Accounts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := []string{d.Default}
+	for _, backend := range slices.Sorted(maps.Keys(d.Clouds)) {
+		if backend == d.Default {
+			continue
+		}
+		clients, err := d.Clients(ctx, backend)
+		if err != nil {
+			return nil, err
+		}
+		connected := slices.ContainsFunc(accounts, func(a tokenstore.Account) bool { return a.Backend == backend })
+		if connected || len(clients) > 0 {
+			list = append(list, backend)
+		}
+	}
+	return list, nil
+}
+
+// Clients lists the OAuth clients of a cloud, in the order in which they are chosen:
+// the configured one, then those entered by hand, the newest first. Errors: a
+// [*Trouble] if there is no such cloud; the store's.
+func (d *Desk) Clients(ctx context.Context, backend string) (list []KnownClient, err error) {
+	cloud, err := d.cloud(backend)
+	if err != nil {
+		return nil, err
+	}
+	if cloud.configured() {
 		list = append(list, KnownClient{ID: cloud.ClientID, Configured: true})
 	}
-	ids, err := d.Store.Clients(ctx, d.Default)
+	ids, err := d.Store.Clients(ctx, backend)
 	for _, id := range slices.Backward(ids) {
 		if id != cloud.ClientID {
 			list = append(list, KnownClient{ID: id})
@@ -33,8 +61,13 @@ func (d *Desk) Clients(ctx context.Context) (list []KnownClient, err error) {
 }
 
 // ForgetClient forgets one. Errors: [tokenstore.ErrClientInUse], [tokenstore.ErrNoClient], the store's.
-func (d *Desk) ForgetClient(ctx context.Context, id string) error {
-	return d.Store.RemoveClient(ctx, d.Default, id)
+func (d *Desk) ForgetClient(ctx context.Context, backend, id string) error {
+	return d.Store.RemoveClient(ctx, backend, id)
+}
+
+// configured reports whether there is an OAuth client in the configuration.
+func (c Cloud) configured() bool {
+	return c.ClientID != "" && (c.ClientSecret != "" || c.Guide.NoSecret)
 }
 
 // choose finds the OAuth client for a new attempt.
@@ -54,7 +87,7 @@ func (d *Desk) choose(ctx context.Context, backend string, cloud Cloud, wanted, 
 			return c, err
 		}
 	}
-	if cloud.ClientID != "" && cloud.ClientSecret != "" {
+	if cloud.configured() {
 		return d.client(ctx, backend, cloud, cloud.ClientID)
 	}
 	ids, err := d.Store.Clients(ctx, backend)
@@ -73,7 +106,7 @@ func (d *Desk) choose(ctx context.Context, backend string, cloud Cloud, wanted, 
 // client returns the OAuth client of that id; "" is the configured one.
 func (d *Desk) client(ctx context.Context, backend string, cloud Cloud, id string) (tokenstore.Client, error) {
 	if id == "" || id == cloud.ClientID {
-		if cloud.ClientID == "" || cloud.ClientSecret == "" {
+		if !cloud.configured() {
 			return tokenstore.Client{}, tokenstore.ErrNoClient
 		}
 		return tokenstore.Client{Backend: backend, ID: cloud.ClientID, Secret: cloud.ClientSecret}, nil

@@ -14,6 +14,7 @@ import (
 // Outcome is what became of a sign-in that succeeded.
 type Outcome struct {
 	Account string          `json:"account"`
+	Backend string          `json:"backend,omitempty"`
 	Missing []fitbit.Metric `json:"missing,omitempty"` // what was not granted
 	// SignInExpires is when the sign-in ends by itself: the cloud project is in
 	// test mode. Zero if it does not.
@@ -38,24 +39,24 @@ type Progress struct {
 func (d *Desk) Progress(ctx context.Context, id string) (Progress, error) {
 	p, err := d.Store.SignInProgress(ctx, id)
 	a := d.current(ctx, p.Attempt)
-	known := Started{ID: id, Name: a.Name, UID: a.UID, Client: a.Client}
+	seen := known(a)
 	switch {
 	case errors.Is(err, tokenstore.ErrNoAttempt):
 		return Progress{}, unknown()
 	case err != nil:
 		return Progress{}, err
 	case p.Expired:
-		return Progress{Started: known}, tooLate(a.Name)
+		return Progress{Started: seen}, tooLate(a.Name)
 	case p.Outcome != "":
 		var o Outcome
 		if err := json.Unmarshal([]byte(p.Outcome), &o); err != nil {
 			return Progress{}, fmt.Errorf("stored outcome: %w", err)
 		}
-		return Progress{Started: known, Outcome: &o}, nil
+		return Progress{Started: seen, Outcome: &o}, nil
 	case p.Abandoned:
-		return Progress{Started: known}, abandoned(a.Name)
+		return Progress{Started: seen}, abandoned(a.Name)
 	case p.Taken():
-		return Progress{Started: known}, nil
+		return Progress{Started: seen}, nil
 	}
 	app, err := d.attempted(ctx, a)
 	if errors.Is(err, fitbit.ErrSetup) {

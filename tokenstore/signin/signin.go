@@ -14,6 +14,7 @@
 package signin
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -37,8 +38,13 @@ const finishLimit = 40 * time.Second
 // Cloud is one cloud that people can sign in to.
 type Cloud struct {
 	// ClientID and ClientSecret are the configured OAuth client; empty if there is none.
+	// Where the Guide says that there need not be a secret, the id suffices.
 	ClientID, ClientSecret string
-	RedirectURL            string // where browsers come back, the same for all clients
+	RedirectURL            string       // where browsers come back, the same for all clients
+	Guide                  fitbit.Guide // what people are told of it
+	Scopes                 []string     // what is asked for
+	// Successor is the backend that has taken over; empty while this cloud is in force.
+	Successor string
 	// Authorizer returns the sign-in of one OAuth client.
 	Authorizer func(id, secret string) fitbit.Authorizer
 	Source     func(fitbit.Tokens) fitbit.Source
@@ -64,13 +70,20 @@ var ErrNoClient = errors.New("no OAuth client is known yet")
 
 // Request says who wants to sign in. Only Name is needed.
 type Request struct {
-	Name   string
-	Client string // id of the OAuth client; empty: the account's, else the configured one, else the newest stored
+	Name string
+	// Backend is the cloud; empty: the account's, else the default one. One that is not
+	// the account's moves the account there.
+	Backend string
+	Client  string // id of the OAuth client; empty: the account's, else the configured one, else the newest stored
 	// Secret is that of a client which is not known yet, or has another one by now.
 	// Where it would replace one, it is kept only once it has proven good.
 	Secret string
-	// Move lets another cloud identity take over the name.
+	Public bool // so is this one, and has no secret
+	// Move hands the name over to somebody else, whose history starts anew.
 	Move bool
+	// SamePerson confirms that the account at another cloud is the same person's though
+	// the clouds' ids do not say so: the history stays.
+	SamePerson bool
 }
 
 // Started is a sign-in that waits for its code.
@@ -81,9 +94,10 @@ type Started struct {
 	State string `json:"-"`
 	Name  string // what the account is called now
 	UID   string // of the account; empty if it is a new one
-	// Client is the id of the OAuth client.
-	Client string
-	Move   bool // the name will be handed over
+	// Backend is the cloud, Client the id of the OAuth client there.
+	Backend, Client string
+	Move            bool // the name will be handed over
+	SamePerson      bool // it was confirmed that both cloud accounts are one person's
 }
 
 // Begin starts a sign-in, which then waits for ten minutes. Errors: those of
@@ -93,14 +107,11 @@ func (d *Desk) Begin(ctx context.Context, r Request) (Started, error) {
 	if err := fitbit.CheckName(r.Name); err != nil {
 		return Started{}, err
 	}
-	backend := d.Default
 	account, err := d.Store.Account(ctx, r.Name)
-	switch {
-	case err == nil:
-		backend = account.Backend
-	case !errors.Is(err, tokenstore.ErrNotFound):
+	if err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
 		return Started{}, err
 	}
+	backend := cmp.Or(r.Backend, account.Backend, d.Default)
 	cloud, err := d.cloud(backend)
 	if err != nil {
 		return Started{}, err
@@ -110,14 +121,19 @@ func (d *Desk) Begin(ctx context.Context, r Request) (Started, error) {
 	if r.Secret != "" {
 		unproven, err = d.introduce(ctx, client)
 	} else {
-		client, err = d.choose(ctx, backend, cloud, r.Client, account.Client)
+		before := account.Client
+		if account.Backend != backend {
+			before = "" // another cloud's
+		}
+		client, err = d.choose(ctx, backend, cloud, r.Client, before)
 	}
 	if err != nil {
 		return Started{}, err
 	}
 	a := tokenstore.Attempt{
 		Attempt: fitbit.Attempt{State: rand.Text(), Verifier: oauth2.GenerateVerifier(), RedirectURL: cloud.RedirectURL},
-		Name:    r.Name, UID: account.UID, Backend: backend, Client: client.ID, Secret: unproven, Move: r.Move && account.UID != "",
+		Name:    r.Name, UID: account.UID, Backend: backend, Client: client.ID, Secret: unproven,
+		Move: r.Move && account.UID != "", SamePerson: r.SamePerson && account.UID != "",
 	}
 	if err := d.Store.BeginSignIn(ctx, a); err != nil {
 		return Started{}, err
@@ -126,7 +142,14 @@ func (d *Desk) Begin(ctx context.Context, r Request) (Started, error) {
 }
 
 func started(a tokenstore.Attempt, app fitbit.Authorizer) Started {
-	return Started{ID: a.ID(), URL: app.AuthCodeURL(a.Attempt), State: a.State, Name: a.Name, UID: a.UID, Client: a.Client, Move: a.Move}
+	s := known(a)
+	s.URL, s.State = app.AuthCodeURL(a.Attempt), a.State
+	return s
+}
+
+// known is a sign-in as everybody may see it.
+func known(a tokenstore.Attempt) Started {
+	return Started{ID: a.ID(), Name: a.Name, UID: a.UID, Backend: a.Backend, Client: a.Client, Move: a.Move, SamePerson: a.SamePerson}
 }
 
 func (d *Desk) cloud(backend string) (Cloud, error) {

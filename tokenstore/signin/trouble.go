@@ -17,6 +17,7 @@ const (
 	Denied        Code = "denied"         // the person said no
 	Over          Code = "over"           // expired, used, unknown, or another sign-in's
 	OtherIdentity Code = "other_identity" // signed in as someone else than before
+	Unconfirmed   Code = "unconfirmed"    // at another cloud, and perhaps somebody else
 	IdentityTaken Code = "identity_taken" // connected under another name
 	Reauth        Code = "reauth"         // the code is not good any more
 	Setup         Code = "setup"          // cloud project or cloud account are not ready
@@ -29,10 +30,11 @@ const (
 // Trouble is a sign-in that came to nothing: one sentence and one next step, both
 // safe to show. It matches fitbit's errors by who can mend it.
 type Trouble struct { //nolint:errname // a thing that is shown and stored, and only then an error
-	Code   Code   `json:"code"`
-	Reason string `json:"reason,omitempty"` // the cloud's word for it
-	Detail string `json:"detail"`
-	Hint   string `json:"hint"`
+	Code    Code   `json:"code"`
+	Backend string `json:"backend,omitempty"` // the cloud that the sign-in was for
+	Reason  string `json:"reason,omitempty"`  // the cloud's word for it
+	Detail  string `json:"detail"`
+	Hint    string `json:"hint"`
 
 	cause error // what it is besides, if anything
 }
@@ -68,7 +70,7 @@ func (t *Trouble) kind() error {
 		return fitbit.ErrStorage
 	case Unexpected:
 		return fitbit.ErrProtocol
-	case Denied, Over, OtherIdentity, IdentityTaken, Reauth:
+	case Denied, Over, OtherIdentity, Unconfirmed, IdentityTaken, Reauth:
 	}
 	return fitbit.ErrReauthRequired
 }
