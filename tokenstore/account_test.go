@@ -24,7 +24,7 @@ func TestConnectANewAccount(t *testing.T) {
 		t.Errorf("UID is %s, want %s", a.UID, want)
 	}
 	if a.Name != "anna" || a.Backend != "google" || a.User != "user-anna" || !slices.Equal(a.Scopes, g.Scopes) ||
-		!a.SignedIn || a.Generation != 1 || !a.CreatedAt.Equal(now) ||
+		!a.SignedIn || a.Retired || a.Person != "google:user-anna" || a.Generation != 1 || !a.CreatedAt.Equal(now) ||
 		!a.Expiry.Equal(g.Expiry) || !a.SignInExpires.Equal(g.SignInExpires) {
 		t.Errorf("account is %+v", a)
 	}
@@ -47,7 +47,7 @@ func TestSignInAgainKeepsTheAccount(t *testing.T) {
 	if second.UID != first.UID || second.Generation != 2 || !second.SignInExpires.IsZero() || !slices.Equal(second.Scopes, first.Scopes) {
 		t.Errorf("account is %+v, was %+v", second, first)
 	}
-	if got := token(t, s.Tokens(first.UID, unexpected(t))); got != again.AccessToken {
+	if got := token(t, s.Tokens(first.UID, "google", unexpected(t))); got != again.AccessToken {
 		t.Errorf("token is %q, want the new one", got)
 	}
 	removed, err := s.Remove(t.Context(), "anna")
@@ -67,7 +67,6 @@ func TestConnectRefusals(t *testing.T) {
 		want error
 	}{
 		"other identity":          {tokenstore.SignIn{Name: "anna", Backend: "google", User: "user-carl", Grant: grant(3)}, tokenstore.ErrOtherIdentity},
-		"other cloud":             {tokenstore.SignIn{Name: "anna", Backend: "fitbit", User: "user-anna", Grant: grant(3)}, tokenstore.ErrOtherIdentity},
 		"identity elsewhere":      {tokenstore.SignIn{Name: "carl", Backend: "google", User: "user-ben", Grant: grant(3)}, tokenstore.ErrIdentityTaken},
 		"moved to one elsewhere":  {tokenstore.SignIn{Name: "anna", Backend: "google", User: "user-ben", Grant: grant(3), Move: true}, tokenstore.ErrIdentityTaken},
 		"no refresh token":        {tokenstore.SignIn{Name: "carl", Backend: "google", User: "user-carl", Grant: without}, fitbit.ErrReauthRequired},
@@ -95,7 +94,7 @@ func TestConnectRefusals(t *testing.T) {
 	if all, err := s.Accounts(t.Context()); err != nil || len(all) != 2 || all[0].Generation != 1 {
 		t.Errorf("refused sign-ins left traces: %+v (%v)", all, err)
 	}
-	if got := token(t, s.Tokens(anna.UID, unexpected(t))); got != grant(1).AccessToken {
+	if got := token(t, s.Tokens(anna.UID, "google", unexpected(t))); got != grant(1).AccessToken {
 		t.Errorf("token is %q, want the first", got)
 	}
 }
@@ -106,7 +105,8 @@ func TestMoveAndRenameKeepTheUID(t *testing.T) {
 	old.Scopes = []string{"weight"}
 	first := connect(t, s, tokenstore.SignIn{Name: "anna", Backend: "fitbit", User: "user-old", Grant: old})
 	moved := connect(t, s, tokenstore.SignIn{Name: "anna", Backend: "google", User: "user-new", Grant: grant(2), Move: true})
-	if moved.UID != first.UID || moved.Backend != "google" || moved.User != "user-new" || moved.Generation != 2 || len(moved.Scopes) != 0 {
+	if moved.UID != first.UID || moved.Backend != "google" || moved.User != "user-new" || moved.Generation != 2 || len(moved.Scopes) != 0 ||
+		moved.Person != "google:user-new" {
 		t.Errorf("moved account is %+v, was %+v", moved, first)
 	}
 	if err := s.Rename(t.Context(), "anna", "annabel"); err != nil {
@@ -148,7 +148,7 @@ func TestRemove(t *testing.T) {
 	}
 	_, err = s.Remove(t.Context(), "anna")
 	wantErr(t, err, tokenstore.ErrNotFound)
-	_, err = s.Tokens(a.UID, unexpected(t)).Token(t.Context())
+	_, err = s.Tokens(a.UID, "google", unexpected(t)).Token(t.Context())
 	wantErr(t, err, tokenstore.ErrNotFound)
 	if again := connect(t, s, tokenstore.SignIn{Name: "annabel", User: "user-anna", Grant: grant(2)}); again.UID != a.UID {
 		t.Errorf("the same person has UID %s now, had %s", again.UID, a.UID)
@@ -214,14 +214,14 @@ func TestVersionFollowsAccountsInEveryStore(t *testing.T) {
 	a := connect(t, here, tokenstore.SignIn{Name: "anna", Grant: expired()})
 	expect("connect", true)
 	c := &cloud{}
-	token(t, here.Tokens(a.UID, c.refresh))
+	token(t, here.Tokens(a.UID, "google", c.refresh))
 	expect("renewed token", false)
 	if err := here.Rename(t.Context(), "anna", "annabel"); err != nil {
 		t.Fatal(err)
 	}
 	expect("rename", true)
 	c.err = fitbit.ErrReauthRequired
-	_, err := here.Tokens(a.UID, c.refresh).Renew(t.Context(), grant(2).AccessToken)
+	_, err := here.Tokens(a.UID, "google", c.refresh).Renew(t.Context(), grant(2).AccessToken)
 	wantErr(t, err, fitbit.ErrReauthRequired)
 	expect("sign-in lost", true)
 	if _, err := here.Remove(t.Context(), "annabel"); err != nil {

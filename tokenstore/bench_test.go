@@ -13,7 +13,7 @@ func BenchmarkToken(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			s := open(b, tokenstore.Options{Key: key})
 			a := connect(b, s, tokenstore.SignIn{Name: "anna", Grant: grant(1)})
-			tokens := s.Tokens(a.UID, unexpected(b))
+			tokens := s.Tokens(a.UID, "google", unexpected(b))
 			ctx, cancel := context.WithCancel(b.Context())
 			defer cancel()
 			for b.Loop() {

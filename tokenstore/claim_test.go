@@ -19,7 +19,7 @@ func TestTwentyCallersOverTwoStoresMakeOneRefresh(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 20 {
 		wg.Go(func() {
-			tokens := stores[i%2].Tokens(a.UID, c.refresh)
+			tokens := stores[i%2].Tokens(a.UID, "google", c.refresh)
 			get := tokens.Token
 			if i%4 > 1 {
 				get = func(ctx context.Context) (string, error) { return tokens.Renew(ctx, grant(1).AccessToken) }
@@ -45,7 +45,7 @@ func TestACancelledCallerLeavesAndTheRenewalIsSaved(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		left := make(chan error, 1)
 		go func() {
-			_, err := s.Tokens(a.UID, c.refresh).Token(ctx)
+			_, err := s.Tokens(a.UID, "google", c.refresh).Token(ctx)
 			left <- err
 		}()
 		synctest.Wait() // the cloud thinks
@@ -60,7 +60,7 @@ func TestACancelledCallerLeavesAndTheRenewalIsSaved(t *testing.T) {
 			t.Fatal(err)
 		}
 		s = open(t, tokenstore.Options{Path: path})
-		if got := token(t, s.Tokens(a.UID, unexpected(t))); got != grant(2).AccessToken {
+		if got := token(t, s.Tokens(a.UID, "google", unexpected(t))); got != grant(2).AccessToken {
 			t.Errorf("token is %q, want the renewed one", got)
 		}
 		if err := s.Close(); err != nil {
@@ -77,7 +77,7 @@ func TestASignInLiftsTheClaimOnTheOldOne(t *testing.T) {
 	var c cloud
 	soon, cancel := context.WithTimeout(t.Context(), tokenstore.ClaimLife/4)
 	defer cancel()
-	if got, err := s.Tokens(a.UID, c.refresh).Token(soon); err != nil || got != grant(2).AccessToken {
+	if got, err := s.Tokens(a.UID, "google", c.refresh).Token(soon); err != nil || got != grant(2).AccessToken {
 		t.Errorf("got %q (%v), want a renewal at once", got, err)
 	}
 }
@@ -89,7 +89,7 @@ func TestAClaimFromTheFutureIsNotWaitedFor(t *testing.T) {
 	var c cloud
 	soon, cancel := context.WithTimeout(t.Context(), tokenstore.ClaimLife/4)
 	defer cancel()
-	if got, err := s.Tokens(a.UID, c.refresh).Token(soon); err != nil || got != grant(2).AccessToken {
+	if got, err := s.Tokens(a.UID, "google", c.refresh).Token(soon); err != nil || got != grant(2).AccessToken {
 		t.Errorf("got %q (%v), want a renewal at once", got, err)
 	}
 }
@@ -107,7 +107,7 @@ func TestATokenRefusedBeforeItsRenewalHasReturned(t *testing.T) {
 		s := open(t, tokenstore.Options{})
 		a := connect(t, s, tokenstore.SignIn{Name: "anna", Grant: expired()})
 		var c cloud
-		tokens := s.Tokens(a.UID, c.refresh)
+		tokens := s.Tokens(a.UID, "google", c.refresh)
 		second := make(chan string, 1)
 		s.At(func(point string) {
 			if requests, _ := c.counts(); point != "saved" || requests != 1 {
@@ -140,7 +140,7 @@ func TestNobodyWaitsForEverForTheCloud(t *testing.T) {
 		a := connect(t, s, tokenstore.SignIn{Name: "anna", Grant: expired()})
 		c := cloud{before: func(ctx context.Context) { <-ctx.Done() }}
 		start := time.Now()
-		_, err := s.Tokens(a.UID, c.refresh).Token(t.Context())
+		_, err := s.Tokens(a.UID, "google", c.refresh).Token(t.Context())
 		wantErr(t, err, context.DeadlineExceeded)
 		if took := time.Since(start); took != tokenstore.RefreshLimit {
 			t.Errorf("gave up after %v, want %v", took, tokenstore.RefreshLimit)
@@ -163,7 +163,7 @@ func TestADeadOwnersClaimIsTakenOver(t *testing.T) {
 		var c cloud
 		late := make(chan string)
 		go func() {
-			got, err := frozen.Tokens(a.UID, c.refresh).Token(t.Context())
+			got, err := frozen.Tokens(a.UID, "google", c.refresh).Token(t.Context())
 			if err != nil {
 				t.Errorf("the frozen store, thawed: %v", err)
 			}
@@ -174,12 +174,12 @@ func TestADeadOwnersClaimIsTakenOver(t *testing.T) {
 		start := time.Now()
 		impatient, cancel := context.WithTimeout(t.Context(), tokenstore.ClaimLife-time.Second)
 		defer cancel()
-		_, err := next.Tokens(a.UID, c.refresh).Token(impatient)
+		_, err := next.Tokens(a.UID, "google", c.refresh).Token(impatient)
 		wantErr(t, err, context.DeadlineExceeded)
 		if requests, _ := c.counts(); requests != 0 {
 			t.Errorf("%d requests while somebody else had the claim", requests)
 		}
-		if got := token(t, next.Tokens(a.UID, c.refresh)); got != grant(2).AccessToken {
+		if got := token(t, next.Tokens(a.UID, "google", c.refresh)); got != grant(2).AccessToken {
 			t.Errorf("token is %q, want the new one", got)
 		}
 		if took := time.Since(start); took < tokenstore.ClaimLife || took > tokenstore.ClaimLife+time.Second {
@@ -189,7 +189,7 @@ func TestADeadOwnersClaimIsTakenOver(t *testing.T) {
 		if got := <-late; got != grant(2).AccessToken {
 			t.Errorf("the frozen store got %q", got)
 		}
-		if got := token(t, next.Tokens(a.UID, unexpected(t))); got != grant(2).AccessToken {
+		if got := token(t, next.Tokens(a.UID, "google", unexpected(t))); got != grant(2).AccessToken {
 			t.Errorf("token is %q at last", got)
 		}
 		if err := errors.Join(frozen.Close(), next.Close()); err != nil {
@@ -206,13 +206,13 @@ func TestClosingEndsTheWaitForAClaim(t *testing.T) {
 	c := cloud{before: func(context.Context) { close(asked); <-answer }}
 	held := make(chan error)
 	go func() {
-		_, err := holder.Tokens(a.UID, c.refresh).Token(t.Context())
+		_, err := holder.Tokens(a.UID, "google", c.refresh).Token(t.Context())
 		held <- err
 	}()
 	<-asked
 	waited := make(chan error)
 	go func() {
-		_, err := waiter.Tokens(a.UID, unexpected(t)).Token(t.Context())
+		_, err := waiter.Tokens(a.UID, "google", unexpected(t)).Token(t.Context())
 		waited <- err
 	}()
 	if err := waiter.Close(); err != nil {

@@ -111,7 +111,7 @@ func (s *Store) RemoveClient(ctx context.Context, backend, id string) error {
 func (s *Store) Disconnect(ctx context.Context, name string) (Removed, error) {
 	return s.withdraw(ctx, name, func(tx *sql.Tx, a Account) error {
 		empty := func(column string) []byte { return s.box.seal(place{a.UID, column}, "") }
-		_, err := tx.ExecContext(ctx, `UPDATE accounts SET access_token = ?, refresh_token = ?, signed_in = 0, sign_in_expires = 0,
+		_, err := tx.ExecContext(ctx, `UPDATE accounts SET access_token = ?, refresh_token = ?, signed_in = 0, sign_in_expires = 0, retired = 0,
 				revision = revision + 1, claimed_by = '', claimed_at = 0, unanswered_at = 0,
 				lost_detail = 'disconnected here on purpose', lost_hint = ?
 			WHERE uid = ?`, empty("access_token"), empty("refresh_token"), "sign in to go on: fitbit2mqtt connect "+a.Name, a.UID)
@@ -123,8 +123,8 @@ func (s *Store) Disconnect(ctx context.Context, name string) (Removed, error) {
 }
 
 // NoteRetired writes down that the account's cloud has been turned off, in its words.
-// From then on nobody asks it, until there is a new sign-in; the first note counts.
-// Errors: ErrStorage, ctx's own.
+// From then on it is not asked any more, until there is a new sign-in; the tokens stay.
+// The first note counts. Errors: ErrStorage, ctx's own.
 func (s *Store) NoteRetired(ctx context.Context, uid string, why *fitbit.CloudError) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		noted, err := one(tx.ExecContext(ctx, `UPDATE accounts SET retired = 1, lost_detail = ?, lost_hint = ?
@@ -137,11 +137,12 @@ func (s *Store) NoteRetired(ctx context.Context, uid string, why *fitbit.CloudEr
 }
 
 // NoteFailure writes down why an attempt to sign in again has failed. It is said of
-// an account without a sign-in; one that works is not disturbed. Errors: ErrStorage, ctx's own.
+// an account without a sign-in; one that works is not disturbed, and a cloud that is
+// gone stays the reason. Errors: ErrStorage, ctx's own.
 func (s *Store) NoteFailure(ctx context.Context, uid string, why *fitbit.CloudError) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		noted, err := one(tx.ExecContext(ctx, `UPDATE accounts SET lost_detail = ?, lost_hint = ?
-			WHERE uid = ? AND signed_in = 0`, why.Detail, why.Hint, uid))
+			WHERE uid = ? AND signed_in = 0 AND retired = 0`, why.Detail, why.Hint, uid))
 		if err != nil || !noted {
 			return err
 		}

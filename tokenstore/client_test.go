@@ -118,7 +118,7 @@ func TestDisconnectKeepsTheAccount(t *testing.T) {
 	if a.SignedIn || a.UID != before.UID || a.Name != "anna" || !strings.Contains(a.LostDetail, "on purpose") || !strings.Contains(a.LostHint, "connect anna") {
 		t.Errorf("account is %+v", a)
 	}
-	_, err = s.Tokens(a.UID, unexpected(t)).Token(t.Context())
+	_, err = s.Tokens(a.UID, "google", unexpected(t)).Token(t.Context())
 	wantErr(t, err, fitbit.ErrReauthRequired)
 	if again, err := s.Disconnect(t.Context(), "anna"); err != nil || again.Grant.RefreshToken != "" {
 		t.Errorf("a second time there is a token: %v", err)

@@ -32,13 +32,25 @@ type SignIn struct {
 	SamePerson bool
 }
 
+// person is the lineage that begins with this sign-in, see [Account].
+func (in SignIn) person() string { return in.Backend + ":" + in.User }
+
+// sameAs reports whether the clouds say that an identity at another one is the same
+// person's: an id that either knows them by is also known to the other, or this is the
+// identity that the history began with.
+func (in SignIn) sameAs(old Account) bool {
+	known := func(id string) bool { return id != "" && (id == in.User || id == in.Former) }
+	return known(old.User) || known(old.Former) || in.person() == old.Person
+}
+
 // Connect stores a sign-in as a new account, or into the existing one of that
-// name, which keeps its UID.
+// name, which keeps its UID. Its history stays with the person, also at another cloud.
 //
 // Errors: those of [fitbit.CheckName]; ErrNotFound if the account was removed
-// meanwhile; ErrOtherIdentity if it belongs to another identity and Move is not set;
-// ErrIdentityTaken, with the other name; [fitbit.ErrReauthRequired] if there is no
-// refresh token; ErrStorage; ctx's own.
+// meanwhile; unless Move is set, ErrOtherIdentity if it belongs to another identity at
+// this cloud, and ErrUnconfirmed if it belongs to one at another cloud that need not be
+// the same person's; ErrIdentityTaken, with the other name; [fitbit.ErrReauthRequired]
+// if there is no refresh token; ErrStorage; ctx's own.
 func (s *Store) Connect(ctx context.Context, in SignIn) (Account, error) {
 	if err := fitbit.CheckName(in.Name); err != nil {
 		return Account{}, err
@@ -48,7 +60,7 @@ func (s *Store) Connect(ctx context.Context, in SignIn) (Account, error) {
 	}
 	var a Account
 	err := s.write(ctx, func(tx *sql.Tx) error {
-		old, err := admit(ctx, tx, in)
+		old, person, err := admit(ctx, tx, in)
 		if err != nil {
 			return err
 		}
@@ -62,7 +74,7 @@ func (s *Store) Connect(ctx context.Context, in SignIn) (Account, error) {
 		if old.UID == "" {
 			err = s.insert(ctx, tx, in)
 		} else {
-			err = s.replace(ctx, tx, old.UID, in, same)
+			err = s.replace(ctx, tx, old.UID, in, same, person)
 		}
 		if err != nil {
 			return err
@@ -78,31 +90,37 @@ func (s *Store) Connect(ctx context.Context, in SignIn) (Account, error) {
 	return a, nil
 }
 
-// admit returns the account that the sign-in goes to, if it exists, provided that it
-// may go there.
-func admit(ctx context.Context, tx *sql.Tx, in SignIn) (Account, error) {
-	var old Account
-	var err error
+// admit returns the account that the sign-in goes to, if it exists, and whose history
+// it has from now on, provided that it may go there.
+func admit(ctx context.Context, tx *sql.Tx, in SignIn) (old Account, person string, err error) {
 	if in.UID != "" {
 		old, err = findAccount(ctx, tx, "uid = ?", in.UID)
 	} else if old, err = findAccount(ctx, tx, "name = ?", in.Name); errors.Is(err, ErrNotFound) {
 		err = nil // a new one
 	}
 	if err != nil {
-		return Account{}, err
+		return Account{}, "", err
 	}
 	holder, err := findAccount(ctx, tx, "backend = ? AND user = ?", in.Backend, in.User)
 	switch {
 	case errors.Is(err, ErrNotFound):
 	case err != nil:
-		return Account{}, err
+		return Account{}, "", err
 	case holder.UID != old.UID:
-		return Account{}, fmt.Errorf("%w: %s", ErrIdentityTaken, holder.Name)
+		return Account{}, "", fmt.Errorf("%w: %s", ErrIdentityTaken, holder.Name)
 	}
-	if old.UID != "" && !in.Move && (old.Backend != in.Backend || old.User != in.User) {
-		return Account{}, fmt.Errorf("%w: %s", ErrOtherIdentity, old.Name)
+	elsewhere := old.Backend != in.Backend
+	switch {
+	case old.UID == "":
+	case !elsewhere && old.User == in.User, elsewhere && (in.SamePerson || in.sameAs(old)):
+		return old, old.Person, nil
+	case in.Move:
+	case elsewhere:
+		return Account{}, "", fmt.Errorf("%w: %s", ErrUnconfirmed, old.Name)
+	default:
+		return Account{}, "", fmt.Errorf("%w: %s", ErrOtherIdentity, old.Name)
 	}
-	return old, nil
+	return old, in.person(), nil
 }
 
 // insert starts the revisions somewhere else for every account, so that a renewal
@@ -114,11 +132,11 @@ func (s *Store) insert(ctx context.Context, tx *sql.Tx, in SignIn) error {
 	}
 	g := in.Grant
 	_, err = tx.ExecContext(ctx, `INSERT INTO accounts (uid, name, backend, user, scopes, access_token, refresh_token,
-			expiry, sign_in_expires, signed_in, generation, revision, created_at, client)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 1, random() >> 2, ?, ?)`,
+			expiry, sign_in_expires, signed_in, generation, revision, created_at, client, person, former)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 1, random() >> 2, ?, ?, ?, ?)`,
 		uid, in.Name, in.Backend, in.User, strings.Join(g.Scopes, " "),
 		s.box.seal(place{uid, "access_token"}, g.AccessToken), s.box.seal(place{uid, "refresh_token"}, g.RefreshToken),
-		millis(g.Expiry), millis(g.SignInExpires), millis(s.now()), in.Client)
+		millis(g.Expiry), millis(g.SignInExpires), millis(s.now()), in.Client, in.person(), in.Former)
 	if err != nil {
 		return fmt.Errorf("add account: %w", err)
 	}
@@ -126,18 +144,19 @@ func (s *Store) insert(ctx context.Context, tx *sql.Tx, in SignIn) error {
 }
 
 // replace ends whatever renewal is under way: its reply belongs to the old grant.
-func (s *Store) replace(ctx context.Context, tx *sql.Tx, uid string, in SignIn, same bool) error {
+func (s *Store) replace(ctx context.Context, tx *sql.Tx, uid string, in SignIn, same bool, person string) error {
 	g := in.Grant
 	if !same && g.Scopes == nil {
 		g.Scopes = []string{}
 	}
+	former := sql.NullString{String: in.Former, Valid: in.Former != "" || !same} // else the known one stays
 	_, err := tx.ExecContext(ctx, `UPDATE accounts SET backend = ?, user = ?, scopes = coalesce(?, scopes), access_token = ?,
 			refresh_token = coalesce(?, refresh_token), expiry = ?, sign_in_expires = ?, signed_in = 1,
 			generation = generation + 1, revision = revision + 1, claimed_by = '', claimed_at = 0, unanswered_at = 0,
-			client = ?, lost_detail = '', lost_hint = ''
+			client = ?, lost_detail = '', lost_hint = '', person = ?, former = coalesce(?, former), retired = 0
 		WHERE uid = ?`,
 		in.Backend, in.User, scopesOrKeep(g), s.box.seal(place{uid, "access_token"}, g.AccessToken),
-		s.refreshTokenOrKeep(uid, g), millis(g.Expiry), millis(g.SignInExpires), in.Client, uid)
+		s.refreshTokenOrKeep(uid, g), millis(g.Expiry), millis(g.SignInExpires), in.Client, person, former, uid)
 	if err != nil {
 		return fmt.Errorf("replace sign-in: %w", err)
 	}

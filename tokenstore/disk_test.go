@@ -70,7 +70,7 @@ func (c child) diskFull() {
 		}
 	}
 	var cloud cloud
-	tokens := s.Tokens(c.uid, cloud.refresh)
+	tokens := s.Tokens(c.uid, "google", cloud.refresh)
 	ask := func(what string, get func() (string, error)) {
 		got := outcome(get())
 		requests, _ := cloud.counts()
@@ -109,7 +109,7 @@ func (c child) diskFull() {
 	ask("closed with space", c.lastToken)
 
 	s = c.open()
-	tokens = s.Tokens(c.uid, cloud.refresh)
+	tokens = s.Tokens(c.uid, "google", cloud.refresh)
 	ask("full to the end", func() (string, error) { return tokens.Renew(ctx, grant(5).AccessToken) })
 	ask("closing", func() (string, error) { return "", s.Close() })
 	setDiskFull(false)
@@ -119,7 +119,7 @@ func (c child) diskFull() {
 // lastToken reads the token as the next process does.
 func (c child) lastToken() (string, error) {
 	s := c.open()
-	return s.Tokens(c.uid, func(context.Context, string) (fitbit.Grant, error) {
+	return s.Tokens(c.uid, "google", func(context.Context, string) (fitbit.Grant, error) {
 		return fitbit.Grant{}, fitbit.ErrUnavailable
 	}).Token(context.Background())
 }
@@ -154,7 +154,7 @@ func (c child) readOnly() {
 	}
 	s := c.open()
 	var cloud cloud
-	tokens := s.Tokens(c.uid, cloud.refresh)
+	tokens := s.Tokens(c.uid, "google", cloud.refresh)
 	say("valid: %s", outcome(tokens.Token(context.Background())))
 	say("stale: %s", outcome(tokens.Renew(context.Background(), grant(1).AccessToken)))
 	requests, _ := cloud.counts()

@@ -11,20 +11,21 @@ import (
 )
 
 // loadRow is prepared once: it is all that a valid token costs.
-const loadRow = `SELECT name, access_token, refresh_token, expiry, signed_in, revision, claimed_by, claimed_at, unanswered_at, key_check
+const loadRow = `SELECT name, backend, access_token, refresh_token, expiry, signed_in, retired, lost_detail, lost_hint, revision,
+		claimed_by, claimed_at, unanswered_at, key_check
 	FROM accounts, store WHERE uid = ?`
 
 // row is what a renewal knows of an account. Secrets are still sealed.
 type row struct {
-	uid, name    string
-	access       []byte
-	refresh      []byte
-	expiry       time.Time
-	signedIn     bool
-	revision     int64
-	claimedBy    string
-	claimedAt    time.Time
-	unansweredAt time.Time
+	uid, name, backend   string
+	access, refresh      []byte
+	expiry               time.Time
+	signedIn, retired    bool
+	lostDetail, lostHint string
+	revision             int64
+	claimedBy            string
+	claimedAt            time.Time
+	unansweredAt         time.Time
 }
 
 // reply is what the cloud answered to the refresh token of one revision.
@@ -38,7 +39,8 @@ func (s *Store) loadRow(ctx context.Context, uid string) (row, error) {
 	var check []byte
 	var expiry, claimed, unanswered int64
 	err := s.load.QueryRowContext(ctx, uid).
-		Scan(&r.name, &r.access, &r.refresh, &expiry, &r.signedIn, &r.revision, &r.claimedBy, &claimed, &unanswered, &check)
+		Scan(&r.name, &r.backend, &r.access, &r.refresh, &expiry, &r.signedIn, &r.retired, &r.lostDetail, &r.lostHint, &r.revision,
+			&r.claimedBy, &claimed, &unanswered, &check)
 	if errors.Is(err, sql.ErrNoRows) {
 		return row{}, ErrNotFound
 	}
@@ -66,7 +68,7 @@ func (s *Store) claim(ctx context.Context, r *row) (ours bool, err error) {
 	}
 	err = s.write(ctx, func(tx *sql.Tx) error {
 		ours, err = one(tx.ExecContext(ctx, `UPDATE accounts SET claimed_by = ?, claimed_at = ?, unanswered_at = ?
-			WHERE uid = ? AND revision = ? AND signed_in = 1 AND claimed_by = ? AND claimed_at = ?`,
+			WHERE uid = ? AND revision = ? AND signed_in = 1 AND retired = 0 AND claimed_by = ? AND claimed_at = ?`,
 			s.instance, millis(s.now()), millis(r.unansweredAt), r.uid, r.revision, r.claimedBy, millis(r.claimedAt)))
 		return err
 	})

@@ -94,7 +94,7 @@ func (c child) die(point string) {
 			select {} // until it arrives
 		}
 	})
-	_, err := s.Tokens(c.uid, c.refresh).Token(context.Background())
+	_, err := s.Tokens(c.uid, "google", c.refresh).Token(context.Background())
 	panic(fmt.Sprintf("still alive: %v", err))
 }
 
@@ -108,7 +108,7 @@ func (c child) callers() {
 	var wg sync.WaitGroup
 	for range 10 {
 		wg.Go(func() {
-			got, err := s.Tokens(c.uid, c.refresh).Token(context.Background())
+			got, err := s.Tokens(c.uid, "google", c.refresh).Token(context.Background())
 			must(err)
 			_, err = fmt.Fprintln(os.Stdout, got)
 			must(err)
@@ -229,7 +229,7 @@ func TestAProcessKilledDuringARenewal(t *testing.T) {
 
 			later := func() time.Time { return time.Now().Add(tokenstore.ClaimLife + time.Second) }
 			next := open(t, tokenstore.Options{Path: path, Now: later})
-			got, err := next.Tokens(a.UID, cloud.refresh).Token(t.Context())
+			got, err := next.Tokens(a.UID, "google", cloud.refresh).Token(t.Context())
 			if c.want != nil {
 				wantErr(t, err, c.want)
 				if account(t, next).SignedIn || storedRefreshToken(t, next) != grant(1).RefreshToken {

@@ -24,21 +24,21 @@ const (
 	saveAgainAtMost = time.Minute
 )
 
-// Tokens hands out the access token of the account with that UID. It renews
-// through refresh, which is called for one account at a time, with a context
-// that lasts 30 seconds whatever becomes of the caller.
+// Tokens hands out the access token of the account with that UID, as long as it is at
+// that backend. It renews through refresh, which is called for one account at a time,
+// with a context that lasts 30 seconds whatever becomes of the caller.
 //
-// Errors: refresh's own, as [fitbit.ErrNoToken]; [fitbit.ErrReauthRequired], without
-// asking the cloud once it has said so; ErrNotFound; ErrStorage; ctx's own, while the
-// renewal goes on.
-func (s *Store) Tokens(uid string, refresh func(ctx context.Context, refreshToken string) (fitbit.Grant, error)) fitbit.Tokens {
-	return &tokens{store: s, uid: uid, refresh: refresh}
+// Errors: refresh's own, as [fitbit.ErrNoToken]; [fitbit.ErrReauthRequired] and
+// [fitbit.ErrRetired], without asking the cloud once it has said so; ErrNotFound;
+// ErrMoved; ErrStorage; ctx's own, while the renewal goes on.
+func (s *Store) Tokens(uid, backend string, refresh func(ctx context.Context, refreshToken string) (fitbit.Grant, error)) fitbit.Tokens {
+	return &tokens{store: s, uid: uid, backend: backend, refresh: refresh}
 }
 
 type tokens struct {
-	store   *Store
-	uid     string
-	refresh refreshFunc
+	store        *Store
+	uid, backend string
+	refresh      refreshFunc
 }
 
 type refreshFunc func(ctx context.Context, refreshToken string) (fitbit.Grant, error)
@@ -59,8 +59,8 @@ func (t *tokens) get(ctx context.Context, stale string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if !r.signedIn {
-			return "", signInLost(r.name)
+		if err := t.refusal(r); err != nil {
+			return "", err
 		}
 		access, err := s.open(t.uid, "access_token", r.access)
 		if err != nil {
@@ -85,11 +85,20 @@ func (t *tokens) get(ctx context.Context, stale string) (string, error) {
 	}
 }
 
-func signInLost(name string) error {
-	return &fitbit.CloudError{
-		Kind: fitbit.ErrReauthRequired, Detail: "the cloud no longer accepts the sign-in of " + name,
-		Hint: fmt.Sprintf("Sign in again on the web page or with \"fitbit2mqtt connect %s\".", name),
+// refusal says why there is no token, whatever the cloud would answer.
+func (t *tokens) refusal(r row) error {
+	switch {
+	case r.backend != t.backend:
+		return ErrMoved
+	case r.retired:
+		return noTokenError{&fitbit.CloudError{Kind: fitbit.ErrRetired, Detail: r.lostDetail, Hint: r.lostHint}}
+	case !r.signedIn:
+		return &fitbit.CloudError{
+			Kind: fitbit.ErrReauthRequired, Detail: "the cloud no longer accepts the sign-in of " + r.name,
+			Hint: fmt.Sprintf("Sign in again on the web page or with \"fitbit2mqtt connect %s\".", r.name),
+		}
 	}
+	return nil
 }
 
 // renewal is one under way. After done is closed there is an error, or a token
@@ -154,7 +163,7 @@ func (s *Store) renew(ctx context.Context, uid string, revision int64, refresh r
 func (s *Store) waitForClaim(ctx context.Context, uid string, revision int64) (r row, ours bool, err error) {
 	for {
 		r, err = s.loadRow(ctx, uid)
-		if err != nil || r.revision != revision || !r.signedIn {
+		if err != nil || r.revision != revision || !r.signedIn || r.retired {
 			return row{}, false, err
 		}
 		if s.claimable(r) {

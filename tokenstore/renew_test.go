@@ -32,7 +32,7 @@ func TestATokenIsRenewedInTime(t *testing.T) {
 			if c.renew {
 				want = grant(2).AccessToken
 			}
-			if got := token(t, s.Tokens(a.UID, cloud.refresh)); got != want {
+			if got := token(t, s.Tokens(a.UID, "google", cloud.refresh)); got != want {
 				t.Errorf("token is %q, want %q", got, want)
 			}
 			if requests, _ := cloud.counts(); (requests == 1) != c.renew {
@@ -46,7 +46,7 @@ func TestRenewReplacesARefusedTokenOnce(t *testing.T) {
 	s := open(t, tokenstore.Options{})
 	a := connect(t, s, tokenstore.SignIn{Name: "anna", Grant: grant(1)})
 	var c cloud
-	tokens := s.Tokens(a.UID, c.refresh)
+	tokens := s.Tokens(a.UID, "google", c.refresh)
 	for range 2 { // the second caller was refused as well, and finds it done
 		got, err := tokens.Renew(t.Context(), grant(1).AccessToken)
 		if err != nil || got != grant(2).AccessToken {
@@ -64,7 +64,7 @@ func TestAReplyKeepsWhatItDoesNotSay(t *testing.T) {
 	first.Scopes, first.SignInExpires = []string{"heart", "weight"}, time.Now().Add(time.Hour)
 	a := connect(t, s, tokenstore.SignIn{Name: "anna", Grant: first})
 	c := cloud{change: func(g *fitbit.Grant) { g.RefreshToken = "" }}
-	tokens := s.Tokens(a.UID, c.refresh)
+	tokens := s.Tokens(a.UID, "google", c.refresh)
 	token(t, tokens)
 	after := account(t, s)
 	if !slices.Equal(after.Scopes, first.Scopes) || !after.SignInExpires.Equal(a.SignInExpires) || after.Generation != 1 {
@@ -85,8 +85,8 @@ func TestALostSignInIsAskedForOnce(t *testing.T) {
 	s := open(t, tokenstore.Options{Path: path})
 	a := connect(t, s, tokenstore.SignIn{Name: "anna", Grant: expired()})
 	c := cloud{err: &fitbit.CloudError{Kind: fitbit.ErrReauthRequired, Reason: "invalid_grant"}}
-	tokens := s.Tokens(a.UID, c.refresh)
-	other := open(t, tokenstore.Options{Path: path}).Tokens(a.UID, unexpected(t))
+	tokens := s.Tokens(a.UID, "google", c.refresh)
+	other := open(t, tokenstore.Options{Path: path}).Tokens(a.UID, "google", unexpected(t))
 	for _, get := range []func(context.Context) (string, error){tokens.Token, tokens.Token, other.Token} {
 		_, err := get(t.Context())
 		wantErr(t, err, fitbit.ErrReauthRequired)
@@ -131,7 +131,7 @@ func TestAnUnclearAnswerKeepsTheRefreshToken(t *testing.T) {
 				}
 				return fitbit.Grant{}, failure // the cloud did rotate, and nobody heard
 			}
-			_, err := s.Tokens(a.UID, lost).Token(t.Context())
+			_, err := s.Tokens(a.UID, "google", lost).Token(t.Context())
 			wantErr(t, err, failure)
 			wantErr(t, err, fitbit.ErrNoToken)
 			if err.Error() != failure.Error() {
@@ -146,7 +146,7 @@ func TestAnUnclearAnswerKeepsTheRefreshToken(t *testing.T) {
 			if err != nil || claimedBy != "" || unanswered == 0 {
 				t.Errorf("journal: claimed by %q, unanswered at %d (%v)", claimedBy, unanswered, err)
 			}
-			if got := token(t, s.Tokens(a.UID, c.refresh)); got != grant(2).AccessToken {
+			if got := token(t, s.Tokens(a.UID, "google", c.refresh)); got != grant(2).AccessToken {
 				t.Errorf("token is %q, want what the cloud repeats", got)
 			}
 			if _, rotations := c.counts(); rotations != 1 {
@@ -160,10 +160,10 @@ func TestAReplyWithoutATokenIsNone(t *testing.T) {
 	s := open(t, tokenstore.Options{})
 	a := connect(t, s, tokenstore.SignIn{Name: "anna", Grant: expired()})
 	c := cloud{change: func(g *fitbit.Grant) { *g = fitbit.Grant{} }}
-	_, err := s.Tokens(a.UID, c.refresh).Token(t.Context())
+	_, err := s.Tokens(a.UID, "google", c.refresh).Token(t.Context())
 	wantErr(t, err, fitbit.ErrProtocol)
 	c.change = nil
-	if got := token(t, s.Tokens(a.UID, c.refresh)); got != grant(2).AccessToken {
+	if got := token(t, s.Tokens(a.UID, "google", c.refresh)); got != grant(2).AccessToken {
 		t.Errorf("token is %q", got)
 	}
 }
@@ -177,7 +177,7 @@ func TestASignInDuringARenewalWins(t *testing.T) {
 			t.Error(err)
 		}
 	}}
-	if got := token(t, s.Tokens(a.UID, c.refresh)); got != grant(9).AccessToken {
+	if got := token(t, s.Tokens(a.UID, "google", c.refresh)); got != grant(9).AccessToken {
 		t.Errorf("token is %q, want that of the new sign-in", got)
 	}
 	if got := storedRefreshToken(t, s); got != grant(9).RefreshToken {
@@ -197,7 +197,7 @@ func TestARemovalDuringARenewalWins(t *testing.T) {
 			t.Errorf("the account again: %+v %v %v", again, rerr, cerr)
 		}
 	}}
-	if got := token(t, s.Tokens(a.UID, c.refresh)); got != grant(9).AccessToken {
+	if got := token(t, s.Tokens(a.UID, "google", c.refresh)); got != grant(9).AccessToken {
 		t.Errorf("token is %q, want that of the new account", got)
 	}
 }
@@ -238,7 +238,7 @@ func TestARefusalThatCameTooLate(t *testing.T) {
 					}
 				},
 			}
-			got, err := s.Tokens(a.UID, refused.refresh).Token(t.Context())
+			got, err := s.Tokens(a.UID, "google", refused.refresh).Token(t.Context())
 			if got != c.token || c.err == nil && err != nil {
 				t.Errorf("token is %q (%v), want %q", got, err, c.token)
 			}

@@ -42,14 +42,14 @@ func TestSealedTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	var c cloud
-	if got := token(t, s.Tokens(a.UID, c.refresh)); got != grant(2).AccessToken {
+	if got := token(t, s.Tokens(a.UID, "google", c.refresh)); got != grant(2).AccessToken {
 		t.Errorf("token is %q", got)
 	}
 	if onDisk(t, path) {
 		t.Error("a secret is on the disk in plain text")
 	}
 	other := open(t, tokenstore.Options{Path: path, Key: key()})
-	if got := token(t, other.Tokens(a.UID, unexpected(t))); got != grant(2).AccessToken {
+	if got := token(t, other.Tokens(a.UID, "google", unexpected(t))); got != grant(2).AccessToken {
 		t.Errorf("token is %q in another store", got)
 	}
 	removed, err := other.Remove(t.Context(), "anna")
@@ -108,7 +108,7 @@ func TestAKeyEncryptsAPlainStore(t *testing.T) {
 	if !strings.Contains(l.String(), backup) {
 		t.Errorf("the log does not name the copy with plain tokens:\n%s", l)
 	}
-	if got := token(t, sealed.Tokens(a.UID, unexpected(t))); got != grant(1).AccessToken {
+	if got := token(t, sealed.Tokens(a.UID, "google", unexpected(t))); got != grant(1).AccessToken {
 		t.Errorf("token is %q", got)
 	}
 	if got, err := sealed.TakeSignIn(t.Context(), "a"); err != nil || got != attempt("a") {
@@ -116,7 +116,7 @@ func TestAKeyEncryptsAPlainStore(t *testing.T) {
 	}
 
 	// A process that runs without the key since before must notice, and stop.
-	_, err := s.Tokens(a.UID, unexpected(t)).Token(t.Context())
+	_, err := s.Tokens(a.UID, "google", unexpected(t)).Token(t.Context())
 	wantErr(t, err, tokenstore.ErrKeyMissing)
 	_, err = s.Connect(t.Context(), tokenstore.SignIn{Name: "carl", Backend: "google", User: "user-carl", Grant: grant(3)})
 	wantErr(t, err, tokenstore.ErrKeyMissing)
@@ -152,7 +152,7 @@ func TestAnInterruptedScrubIsRepeated(t *testing.T) {
 	if err := again.DB().QueryRowContext(t.Context(), "SELECT scrub FROM store").Scan(&scrub); err != nil || scrub != 0 {
 		t.Errorf("the mark is %d (%v), want 0", scrub, err)
 	}
-	if got := token(t, again.Tokens(a.UID, unexpected(t))); got != grant(1).AccessToken {
+	if got := token(t, again.Tokens(a.UID, "google", unexpected(t))); got != grant(1).AccessToken {
 		t.Errorf("token is %q", got)
 	}
 }
@@ -171,7 +171,7 @@ func TestASealedTokenOpensOnlyInItsPlace(t *testing.T) {
 			if _, err := s.DB().ExecContext(t.Context(), tamper); err != nil {
 				t.Fatal(err)
 			}
-			_, err := s.Tokens(a.UID, unexpected(t)).Token(t.Context())
+			_, err := s.Tokens(a.UID, "google", unexpected(t)).Token(t.Context())
 			wantErr(t, err, sqlite.ErrCorrupt)
 			removed, err := s.Remove(t.Context(), "anna") // must be possible all the same
 			if err != nil || removed.Grant.AccessToken != "" || removed.Grant.RefreshToken != grant(1).RefreshToken {

@@ -161,7 +161,7 @@ func TestStoreIsThereAfterReopening(t *testing.T) {
 	if got := account(t, s); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if got := token(t, s.Tokens(want.UID, unexpected(t))); got != grant(1).AccessToken {
+	if got := token(t, s.Tokens(want.UID, "google", unexpected(t))); got != grant(1).AccessToken {
 		t.Errorf("token is %q", got)
 	}
 }
@@ -205,7 +205,7 @@ func TestEveryOldSchemaOpens(t *testing.T) {
 			if a.UID != "0123456789ab" || !a.SignedIn || a.Generation != 3 || len(a.Scopes) != 2 || a.User != "user-anna" {
 				t.Errorf("account is %+v", a)
 			}
-			if got := token(t, s.Tokens(a.UID, unexpected(t))); got != "SECRET-access-v1" {
+			if got := token(t, s.Tokens(a.UID, "google", unexpected(t))); got != "SECRET-access-v1" {
 				t.Errorf("token is %q", got)
 			}
 			ben, err := s.Account(t.Context(), "ben")

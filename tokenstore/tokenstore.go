@@ -67,6 +67,8 @@ var (
 	ErrWrongKey = errors.New("file is encrypted with another key")
 	// ErrNotFound: there is no such account.
 	ErrNotFound = errors.New("no such account")
+	// ErrMoved: the account is at another cloud by now.
+	ErrMoved = errors.New("account has moved to another cloud")
 	// ErrNameTaken: another account has this name.
 	ErrNameTaken = errors.New("there is already an account of this name")
 	// ErrOtherIdentity: the account belongs to another cloud identity.

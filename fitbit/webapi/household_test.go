@@ -102,7 +102,7 @@ func (h *household) open(i int) {
 		h.Fatal(err)
 	}
 	h.stores[i] = s
-	h.people[i] = webapi.New(webapi.Options{Endpoint: h.url, Tokens: s.Tokens(h.uid, h.refresh), HTTP: h.http, Now: h.house.Now})
+	h.people[i] = webapi.New(webapi.Options{Endpoint: h.url, Tokens: s.Tokens(h.uid, "fitbit", h.refresh), HTTP: h.http, Now: h.house.Now})
 }
 
 func (h *household) refresh(ctx context.Context, refreshToken string) (fitbit.Grant, error) {
@@ -251,7 +251,7 @@ func (h *household) atTheEnd() {
 	if err != nil {
 		h.Fatal(err)
 	}
-	tokens := s.Tokens(h.uid, h.app.Refresh)
+	tokens := s.Tokens(h.uid, "fitbit", h.app.Refresh)
 	stored, err := tokens.Token(h.Context())
 	if err != nil {
 		h.Fatal(err)

@@ -44,7 +44,7 @@ func dyingChild(point, path, uid, url, now string) {
 	s, err := tokenstore.Open(ctx, tokenstore.Options{Path: path, Now: clock})
 	must(err)
 	app := chaosApp(url, webapi.NewHTTPClient(), clock)
-	tokens := s.Tokens(uid, func(ctx context.Context, refreshToken string) (fitbit.Grant, error) {
+	tokens := s.Tokens(uid, "fitbit", func(ctx context.Context, refreshToken string) (fitbit.Grant, error) {
 		if point == beforeAsking {
 			die()
 		}

@@ -182,10 +182,13 @@ func (d *Desk) Source(uid, backend string) (fitbit.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	tokens := d.Store.Tokens(uid, func(ctx context.Context, refreshToken string) (fitbit.Grant, error) {
+	tokens := d.Store.Tokens(uid, backend, func(ctx context.Context, refreshToken string) (fitbit.Grant, error) {
 		a, err := d.Store.AccountOf(ctx, uid)
 		if err != nil {
 			return fitbit.Grant{}, err
+		}
+		if a.Backend != backend { // since a moment ago; no cloud gets to see another one's token
+			return fitbit.Grant{}, tokenstore.ErrMoved
 		}
 		app, err := d.app(ctx, a.Backend, a.Client)
 		if err != nil {
@@ -204,15 +207,24 @@ func (d *Desk) Missing(a tokenstore.Account) []fitbit.Metric {
 	return nil
 }
 
-// patient are the tokens of an account that may be removed at any moment. Whoever
-// asks then is about to be stopped, and has no trouble to report.
+// patient are the tokens of an account that may be removed, or moved to another cloud,
+// at any moment. Whoever asks then is about to be stopped, and has no trouble to report.
 type patient struct{ fitbit.Tokens }
 
 func (p patient) Token(ctx context.Context) (string, error) {
 	token, err := p.Tokens.Token(ctx)
-	if errors.Is(err, tokenstore.ErrNotFound) {
+	return token, untroubled(ctx, err)
+}
+
+func (p patient) Renew(ctx context.Context, stale string) (string, error) {
+	token, err := p.Tokens.Renew(ctx, stale)
+	return token, untroubled(ctx, err)
+}
+
+func untroubled(ctx context.Context, err error) error {
+	if errors.Is(err, tokenstore.ErrNotFound) || errors.Is(err, tokenstore.ErrMoved) {
 		<-ctx.Done()
-		return "", ctx.Err()
+		return ctx.Err()
 	}
-	return token, err
+	return err
 }

@@ -337,7 +337,7 @@ func TestTakingLeave(t *testing.T) {
 		l.in(signin.Request{Name: "anna"}, fakecloud.Answer{Person: "anna"})
 		l.in(signin.Request{Name: "ben"}, fakecloud.Answer{Person: "ben"})
 		a := l.account("anna")
-		tokens := l.store.Tokens(a.UID, nil)
+		tokens := l.store.Tokens(a.UID, a.Backend, nil)
 		access, err := tokens.Token(t.Context())
 		if err != nil {
 			t.Fatal(err)
