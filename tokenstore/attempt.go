@@ -32,7 +32,7 @@ type Attempt struct {
 	Backend string
 	Client  string // id of the OAuth client
 	Secret  string // the client's, if it was entered for this attempt and is not proven yet
-	Public  bool   // the client was entered for this attempt, and has no secret
+	Public  bool   // it was entered for this attempt, has no secret, and is not proven yet
 	Move    bool   // somebody else may take over the account
 	// SamePerson: the identity at another cloud is the same person's.
 	SamePerson bool
@@ -66,10 +66,11 @@ func (s *Store) BeginSignIn(ctx context.Context, a Attempt) error {
 		if err != nil {
 			return fmt.Errorf("forget old attempts: %w", err)
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO attempts (state, id, verifier, redirect_url, name, uid, backend, client, secret, move, begun_at)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		_, err = tx.ExecContext(ctx, `INSERT INTO attempts (state, id, verifier, redirect_url, name, uid, backend, client, secret, public,
+				move, same_person, begun_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			a.State, a.ID(), s.box.seal(place{a.State, "verifier"}, a.Verifier), a.RedirectURL, a.Name, a.UID, a.Backend,
-			a.Client, s.box.seal(place{a.State, "secret"}, a.Secret), a.Move, millis(now))
+			a.Client, s.box.seal(place{a.State, "secret"}, a.Secret), a.Public, a.Move, a.SamePerson, millis(now))
 		if err != nil {
 			return fmt.Errorf("remember attempt: %w", err)
 		}
@@ -134,9 +135,11 @@ func (s *Store) findAttempt(ctx context.Context, q queryer, where, key string) (
 	a := &p.Attempt
 	var verifier, secret []byte
 	var begun, taken int64
-	err := q.QueryRowContext(ctx, `SELECT state, verifier, redirect_url, name, uid, backend, client, secret, move, begun_at, taken_at, outcome
+	err := q.QueryRowContext(ctx, `SELECT state, verifier, redirect_url, name, uid, backend, client, secret, public,
+			move, same_person, begun_at, taken_at, outcome
 		FROM attempts WHERE `+where, key).
-		Scan(&a.State, &verifier, &a.RedirectURL, &a.Name, &a.UID, &a.Backend, &a.Client, &secret, &a.Move, &begun, &taken, &p.Outcome)
+		Scan(&a.State, &verifier, &a.RedirectURL, &a.Name, &a.UID, &a.Backend, &a.Client, &secret, &a.Public,
+			&a.Move, &a.SamePerson, &begun, &taken, &p.Outcome)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Progress{}, ErrNoAttempt
 	}

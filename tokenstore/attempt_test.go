@@ -13,7 +13,7 @@ import (
 func attempt(state string) tokenstore.Attempt {
 	return tokenstore.Attempt{
 		Attempt: fitbit.Attempt{State: state, Verifier: secret + "verifier", RedirectURL: "http://127.0.0.1:8080/"},
-		Name:    "anna", Backend: "google", Client: "client", Move: true,
+		Name:    "anna", Backend: "google", Client: "client", Public: true, Move: true, SamePerson: true,
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 type Client struct {
 	Backend string
 	ID      string // not a secret: it is part of every consent page's address
-	Secret  string
+	Secret  string // empty for a public client, which has none
 }
 
 // String keeps the secret out of logs and error texts.
@@ -39,18 +39,20 @@ func (c Client) place() place { return place{c.Backend + "/" + c.ID, "secret"} }
 
 // SaveClient stores an OAuth client, or another secret for it. Errors: ErrStorage, ctx's own.
 func (s *Store) SaveClient(ctx context.Context, c Client) error {
-	if c.Backend == "" || c.ID == "" || c.Secret == "" {
-		return errors.New("an OAuth client needs a backend, an id and a secret")
+	if c.Backend == "" || c.ID == "" {
+		return errors.New("an OAuth client needs a backend and an id")
 	}
-	return s.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO clients (backend, id, secret, added_at) VALUES (?, ?, ?, ?)
-			ON CONFLICT (backend, id) DO UPDATE SET secret = excluded.secret`,
-			c.Backend, c.ID, s.box.seal(c.place(), c.Secret), millis(s.now()))
-		if err != nil {
-			return fmt.Errorf("save OAuth client: %w", err)
-		}
-		return nil
-	})
+	return s.write(ctx, func(tx *sql.Tx) error { return s.saveClient(ctx, tx, c) })
+}
+
+func (s *Store) saveClient(ctx context.Context, tx *sql.Tx, c Client) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO clients (backend, id, secret, added_at) VALUES (?, ?, ?, ?)
+		ON CONFLICT (backend, id) DO UPDATE SET secret = excluded.secret`,
+		c.Backend, c.ID, s.box.seal(c.place(), c.Secret), millis(s.now()))
+	if err != nil {
+		return fmt.Errorf("save OAuth client: %w", err)
+	}
+	return nil
 }
 
 // Client returns a stored OAuth client. Errors: ErrNoClient, ErrStorage, ctx's own.

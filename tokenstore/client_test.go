@@ -139,6 +139,58 @@ func TestDisconnectKeepsTheAccount(t *testing.T) {
 	wantErr(t, err, tokenstore.ErrNotFound)
 }
 
+// A client without a secret is kept like any other, and may get one, or lose it.
+func TestPublicClients(t *testing.T) {
+	for name, k := range map[string][]byte{"plain": nil, "sealed": key()} {
+		t.Run(name, func(t *testing.T) {
+			path := storePath(t)
+			s := open(t, tokenstore.Options{Path: path, Key: k})
+			c := client()
+			for _, c.Secret = range []string{"", secret + "client", ""} {
+				if err := s.SaveClient(t.Context(), c); err != nil {
+					t.Fatal(err)
+				}
+				if got, err := open(t, tokenstore.Options{Path: path, Key: k}).Client(t.Context(), c.Backend, c.ID); err != nil || got != c {
+					t.Errorf("got another client: %v", err)
+				}
+			}
+			if err := s.SaveClient(t.Context(), tokenstore.Client{Backend: "google", Secret: c.Secret}); err == nil {
+				t.Error("saved a client without an id")
+			}
+		})
+	}
+	path := storePath(t) // and one that was there before the key
+	c := tokenstore.Client{Backend: "google", ID: "public"}
+	if err := open(t, tokenstore.Options{Path: path}).SaveClient(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := open(t, tokenstore.Options{Path: path, Key: key()}).Client(t.Context(), c.Backend, c.ID); err != nil || got != c {
+		t.Errorf("got another client: %v", err)
+	}
+}
+
+// The commands in a hint are those of the account's name of now, whatever follows it.
+func TestRenameKeepsTheCommands(t *testing.T) {
+	s := open(t, tokenstore.Options{})
+	uid := connect(t, s, tokenstore.SignIn{Name: "anna", Grant: grant(1)}).UID
+	if _, err := s.Disconnect(t.Context(), "anna"); err != nil {
+		t.Fatal(err)
+	}
+	hint := func(name string) string {
+		return "confirm it with: fitbit2mqtt connect " + name + " --backend google --same-person; or hand the name over: " +
+			"fitbit2mqtt connect " + name + " --backend google --move"
+	}
+	if err := s.NoteFailure(t.Context(), uid, &fitbit.CloudError{Detail: "the last sign-in failed", Hint: hint("anna")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Rename(t.Context(), "anna", "anne-marie"); err != nil {
+		t.Fatal(err)
+	}
+	if a, err := s.Account(t.Context(), "anne-marie"); err != nil || a.LostHint != hint("anne-marie") {
+		t.Errorf("the hint is %q (%v)", a.LostHint, err)
+	}
+}
+
 // Why signing in again failed is said where it matters, and nowhere else.
 func TestNoteFailure(t *testing.T) {
 	s := open(t, tokenstore.Options{})
