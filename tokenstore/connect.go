@@ -25,6 +25,8 @@ type SignIn struct {
 	// signed in before: then the saved ones stay.
 	Grant  fitbit.Grant
 	Client string // id of the OAuth client it was made with
+	// Import names the import that has Grant and Client instead, see [Store.TakeOver].
+	Import string
 	// Move confirms that the account now belongs to somebody else, whose history starts anew.
 	Move bool
 	// SamePerson confirms that the account at another cloud is the same person's though the
@@ -47,7 +49,7 @@ func (in SignIn) sameAs(old Account) bool {
 // name, which keeps its UID. Its history stays with the person, also at another cloud.
 //
 // Errors: those of [fitbit.CheckName]; ErrNotFound if the account was removed
-// meanwhile; unless Move is set, ErrOtherIdentity if it belongs to another identity at
+// meanwhile, or one that has the import; unless Move is set, ErrOtherIdentity if it belongs to another identity at
 // this cloud, and ErrUnconfirmed if it belongs to one at another cloud that need not be
 // the same person's; ErrIdentityTaken, with the other name; [fitbit.ErrReauthRequired]
 // if there is no refresh token; ErrStorage; ctx's own.
@@ -55,7 +57,7 @@ func (s *Store) Connect(ctx context.Context, in SignIn) (Account, error) {
 	if err := fitbit.CheckName(in.Name); err != nil {
 		return Account{}, err
 	}
-	if in.Backend == "" || in.User == "" || in.Grant.AccessToken == "" {
+	if in.Backend == "" || in.User == "" || in.Grant.AccessToken == "" && in.Import == "" {
 		return Account{}, errors.New("a sign-in needs a backend, a user and an access token")
 	}
 	var a Account
@@ -63,6 +65,19 @@ func (s *Store) Connect(ctx context.Context, in SignIn) (Account, error) {
 		old, person, err := admit(ctx, tx, in)
 		if err != nil {
 			return err
+		}
+		if in.Import != "" {
+			kept, err := s.findImport(ctx, tx, in.Import)
+			switch {
+			case err != nil:
+				return err
+			case kept.uid != "" && kept.uid == old.UID: // another process was faster, and may have renewed it since
+				a = old
+				return nil
+			case len(kept.sealed) == 0:
+				return ErrNotFound
+			}
+			in.Grant, in.Client = kept.grant, kept.client
 		}
 		same := old.Backend == in.Backend && old.User == in.User
 		if in.Grant.RefreshToken == "" && !same {
@@ -82,11 +97,17 @@ func (s *Store) Connect(ctx context.Context, in SignIn) (Account, error) {
 		if a, err = findAccount(ctx, tx, "backend = ? AND user = ?", in.Backend, in.User); err != nil {
 			return err
 		}
+		if in.Import != "" {
+			if err := settleImport(ctx, tx, in.Import, a.UID); err != nil {
+				return err
+			}
+		}
 		return changed(ctx, tx)
 	})
 	if err != nil {
 		return Account{}, err
 	}
+	s.at("connected")
 	return a, nil
 }
 

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// At has f called at "claimed", "answered" and "saved" of every renewal.
+// At has f called at "claimed", "answered" and "saved" of every renewal and import, and
+// when a sign-in is "connected".
 func (s *Store) At(f func(point string)) { s.at = f }
 
 // SaveAgainAfter sets the first pause before a failed save is repeated.

@@ -51,13 +51,13 @@ func (s *Store) loadRow(ctx context.Context, uid string) (row, error) {
 	return r, s.sameKey(check)
 }
 
-// claimable reports whether nobody else can be renewing these tokens. Our own
-// claim is free: within a store there is one renewal per account. A claim from
-// the future was made before the clock was set back; its age is unknown, and too
-// early a takeover does less harm than none.
-func (s *Store) claimable(r row) bool {
-	age := s.now().Sub(r.claimedAt)
-	return r.claimedBy == "" || r.claimedBy == s.instance || age < -claimLife || age > claimLife
+// claimable reports whether nobody else can be spending what was claimed. Our own
+// claim is free: within a store there is one renewal per account, and one import. A
+// claim from the future was made before the clock was set back; its age is unknown,
+// and too early a takeover does less harm than none.
+func (s *Store) claimable(by string, at time.Time) bool {
+	age := s.now().Sub(at)
+	return by == "" || by == s.instance || age < -claimLife || age > claimLife
 }
 
 // claim writes into the journal that the renewal is ours, unless the row has

@@ -26,7 +26,8 @@ func TestAcrossClouds(t *testing.T) {
 		},
 		"both know an older one": {
 			tokenstore.SignIn{Backend: "google", User: "user-G", Former: "user-F"},
-			tokenstore.SignIn{Backend: "third", User: "user-T", Former: "user-F"}, nil, "google:user-G",
+			tokenstore.SignIn{Backend: "third", User: "user-T", Former: "user-F"},
+			nil, "google:user-G",
 		},
 		"told to hand over what is the same person's": {
 			legacy, tokenstore.SignIn{Backend: "google", User: "user-G", Former: "user-F", Move: true}, nil, "fitbit:user-F",

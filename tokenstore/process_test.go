@@ -40,10 +40,14 @@ func TestMain(m *testing.M) {
 	switch {
 	case dies:
 		c.die(point)
+	case strings.HasPrefix(name, "import until "):
+		c.dieImporting(strings.TrimPrefix(name, "import until "))
 	case name == "callers":
 		c.callers()
 	case name == "disk full":
 		c.diskFull()
+	case name == "disk full for an import":
+		c.diskFullForAnImport()
 	case name == "read-only":
 		c.readOnly()
 	}

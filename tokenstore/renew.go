@@ -166,7 +166,7 @@ func (s *Store) waitForClaim(ctx context.Context, uid string, revision int64) (r
 		if err != nil || r.revision != revision || !r.signedIn || r.retired {
 			return row{}, false, err
 		}
-		if s.claimable(r) {
+		if s.claimable(r.claimedBy, r.claimedAt) {
 			ours, err = s.claim(ctx, &r)
 			if err != nil {
 				return row{}, false, fmt.Errorf("no renewal without a working disk: %w", err)

@@ -159,6 +159,7 @@ func (s *Store) sealAll(ctx context.Context, tx *sql.Tx) error {
 		{"verifier", "SELECT state, verifier FROM attempts WHERE taken_at = 0", "UPDATE attempts SET verifier = ? WHERE state = ?"},
 		{"secret", "SELECT state, secret FROM attempts WHERE taken_at = 0 AND length(secret) > 0", "UPDATE attempts SET secret = ? WHERE state = ?"},
 		{"secret", "SELECT backend || '/' || id, secret FROM clients", "UPDATE clients SET secret = ? WHERE backend || '/' || id = ?"},
+		{"reply", "SELECT id, reply FROM imports WHERE length(reply) > 0", "UPDATE imports SET reply = ? WHERE id = ?"},
 	} {
 		plain, err := readAll(ctx, tx, secrets.read)
 		if err != nil {

@@ -202,14 +202,15 @@ func TestEveryOldSchemaOpens(t *testing.T) {
 			}
 			s := open(t, tokenstore.Options{Path: path, Now: func() time.Time { return time.UnixMilli(1795000000000) }})
 			a := account(t, s)
-			if a.UID != "0123456789ab" || !a.SignedIn || a.Generation != 3 || len(a.Scopes) != 2 || a.User != "user-anna" {
+			if a.UID != "0123456789ab" || !a.SignedIn || a.Generation != 3 || len(a.Scopes) != 2 || a.User != "user-anna" ||
+				a.Person != "google:user-anna" || a.Former != "" || a.Retired {
 				t.Errorf("account is %+v", a)
 			}
 			if got := token(t, s.Tokens(a.UID, "google", unexpected(t))); got != "SECRET-access-v1" {
 				t.Errorf("token is %q", got)
 			}
 			ben, err := s.Account(t.Context(), "ben")
-			if err != nil || ben.SignedIn || !ben.Expiry.IsZero() {
+			if err != nil || ben.SignedIn || !ben.Expiry.IsZero() || ben.Person != "fitbit:user-ben" {
 				t.Errorf("ben is %+v (%v), want signed out, without expiry", ben, err)
 			}
 			attempt, err := s.TakeSignIn(t.Context(), "state-v1")
@@ -221,6 +222,16 @@ func TestEveryOldSchemaOpens(t *testing.T) {
 			}
 			if _, err := s.Removed(t.Context()); err != nil {
 				t.Error(err)
+			}
+			var c cloud
+			got := takeOver(t, s, c.spend).Grant.AccessToken
+			if imported := filepath.Base(file) == "v3.sql"; imported != (got == "SECRET-access-v3") {
+				t.Errorf("an import under way, if there is one, yields %q", got)
+			} else if imported {
+				carl, err := s.Account(t.Context(), "carl")
+				if err != nil || !carl.Retired || carl.LostDetail != "turned off" || carl.Person != "google:user-carla" || carl.Former != "user-former" {
+					t.Errorf("carl is %+v (%v), want retired", carl, err)
+				}
 			}
 		})
 	}

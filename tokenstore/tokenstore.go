@@ -22,6 +22,15 @@
 //   - The process dies: its claim is taken over when it has become older than any
 //     renewal can take.
 //
+// A refresh token that another program leaves to us is spent in the same way, before
+// anybody knows whose it is: what it was spent for is kept in a journal of its own
+// until an account has it, so that whatever stops an import, the next try goes on.
+//
+// An account is one person's. It keeps its UID, and the lineage of its history, when
+// that person moves to another cloud: if the clouds' ids say that both identities are
+// one person's, or somebody has confirmed it. Tokens are handed out for one cloud, so
+// that none ever gets to see another one's.
+//
 // With a key, tokens, code verifiers and client secrets are sealed with AES-256-GCM,
 // bound to their row and column; a store is wholly sealed or not at all. What it refuses:
 // to open a sealed store without its key, to show a token in an error or a log,
@@ -102,11 +111,13 @@ type Store struct {
 	log      *slog.Logger
 	instance string // names this store in claims
 
-	saveAgainAfter time.Duration      // first wait before a failed save is repeated
-	at             func(point string) // tests only: called at points of a renewal
+	saveAgainAfter   time.Duration      // first wait before a failed save is repeated
+	importAgainAfter time.Duration      // and before an imported token is sent again
+	at               func(point string) // tests only: called at points of a renewal or an import
 
-	closing chan struct{}
-	work    sync.WaitGroup // renewals and repeated saves
+	closing   chan struct{}
+	importing chan struct{}  // full while an import is under way
+	work      sync.WaitGroup // renewals, repeated saves and imports
 
 	mu       sync.Mutex
 	closed   bool
@@ -141,12 +152,14 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s := &Store{
 		path: path, db: db, now: o.Now, log: o.Log,
-		instance:       fmt.Sprintf("%s/%d/%s", host, os.Getpid(), rand.Text()),
-		saveAgainAfter: time.Second,
-		at:             func(string) {},
-		closing:        make(chan struct{}),
-		renewals:       map[string]*renewal{},
-		unsaved:        map[string]reply{},
+		instance:         fmt.Sprintf("%s/%d/%s", host, os.Getpid(), rand.Text()),
+		saveAgainAfter:   time.Second,
+		importAgainAfter: time.Second,
+		at:               func(string) {},
+		closing:          make(chan struct{}),
+		importing:        make(chan struct{}, 1),
+		renewals:         map[string]*renewal{},
+		unsaved:          map[string]reply{},
 	}
 	err = s.unlock(ctx, o.Key)
 	if err == nil {
@@ -158,9 +171,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
-// Close waits for renewals under way, at most as long as one may take, tries once
-// more to save what could not be saved, and closes the file. The error, if any,
-// is ErrStorage.
+// Close waits for renewals and imports under way, at most as long as one may take,
+// tries once more to save what could not be saved, and closes the file. The error, if
+// any, is ErrStorage.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	if s.closed {
