@@ -76,7 +76,7 @@ func (d *Desk) choose(ctx context.Context, backend string, cloud Cloud, wanted, 
 		c, err := d.client(ctx, backend, cloud, wanted)
 		if errors.Is(err, tokenstore.ErrNoClient) {
 			err = &Trouble{
-				Code: Setup, Detail: "there is no such OAuth client here: " + wanted, cause: err,
+				Code: Setup, Backend: backend, Detail: "there is no such OAuth client here: " + wanted, cause: err,
 				Hint: "choose one that is listed, or enter its id and secret first",
 			}
 		}
@@ -96,8 +96,8 @@ func (d *Desk) choose(ctx context.Context, backend string, cloud Cloud, wanted, 
 	}
 	if len(ids) == 0 {
 		return tokenstore.Client{}, &Trouble{
-			Code: Setup, Detail: ErrNoClient.Error(), cause: ErrNoClient,
-			Hint: "create one in the cloud's console, then set " + backend + ".client_id and " + backend + ".client_secret, or enter both by hand",
+			Code: Setup, Backend: backend, Detail: ErrNoClient.Error(), cause: ErrNoClient,
+			Hint: "create one in the console of " + or(cloud.Guide.Brand, "the cloud") + ", then set " + settings(backend, cloud) + ", or enter it by hand",
 		}
 	}
 	return d.client(ctx, backend, cloud, ids[len(ids)-1])
@@ -114,19 +114,35 @@ func (d *Desk) client(ctx context.Context, backend string, cloud Cloud, id strin
 	return d.Store.Client(ctx, backend, id)
 }
 
+// settings are the keys under which a client is configured.
+func settings(backend string, cloud Cloud) string {
+	keys := backend + ".client_id and " + backend + ".client_secret"
+	if cloud.Guide.NoSecret {
+		keys += " (if it has one)"
+	}
+	return keys
+}
+
 // introduce stores a client that is entered for the first time: its secret is shown
 // once, and whoever entered it may need several attempts. Where it is stored with
-// another secret, through which people may be signed in, the new one is returned
-// instead, to be proven first.
-func (d *Desk) introduce(ctx context.Context, c tokenstore.Client) (unproven string, err error) {
-	stored, err := d.Store.Client(ctx, c.Backend, c.ID)
-	switch {
-	case errors.Is(err, tokenstore.ErrNoClient):
-		return "", d.Store.SaveClient(ctx, c)
-	case err != nil || stored.Secret == c.Secret:
-		return "", err
+// another secret, through which people may be signed in, it stays to be proven first.
+func (d *Desk) introduce(ctx context.Context, cloud Cloud, c tokenstore.Client) (unproven bool, err error) {
+	if c.Secret == "" && !cloud.Guide.NoSecret {
+		return false, needsSecret(c, cloud)
 	}
-	return c.Secret, nil
+	stored, err := d.Store.Client(ctx, c.Backend, c.ID)
+	if errors.Is(err, tokenstore.ErrNoClient) {
+		return false, d.Store.SaveClient(ctx, c)
+	}
+	return err == nil && stored.Secret != c.Secret, err
+}
+
+// needsSecret refuses a client without a secret where all have one.
+func needsSecret(c tokenstore.Client, cloud Cloud) *Trouble {
+	return &Trouble{
+		Code: Setup, Backend: c.Backend, Detail: "the client secret of " + c.ID + " is missing",
+		Hint: "enter it as the console of " + or(cloud.Guide.Brand, "the cloud") + " shows it",
+	}
 }
 
 // attempted is the sign-in of an attempt, whose OAuth client may not be stored yet.
@@ -135,7 +151,7 @@ func (d *Desk) attempted(ctx context.Context, a tokenstore.Attempt) (fitbit.Auth
 	if err != nil {
 		return nil, err
 	}
-	if a.Secret != "" {
+	if a.Secret != "" || a.Public {
 		return cloud.Authorizer(a.Client, a.Secret), nil
 	}
 	return d.app(ctx, a.Backend, a.Client)
@@ -151,7 +167,7 @@ func (d *Desk) app(ctx context.Context, backend, client string) (fitbit.Authoriz
 	if errors.Is(err, tokenstore.ErrNoClient) {
 		return nil, &fitbit.CloudError{
 			Kind: fitbit.ErrSetup, Detail: "the OAuth client of this sign-in is not configured any more",
-			Hint: "put " + backend + ".client_id and " + backend + ".client_secret back, or sign in again: fitbit2mqtt connect ACCOUNT",
+			Hint: "put " + settings(backend, cloud) + " back, or sign in again: fitbit2mqtt connect ACCOUNT",
 		}
 	}
 	if err != nil {

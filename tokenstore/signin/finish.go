@@ -17,10 +17,7 @@ import (
 // The error is a [*Trouble].
 func (d *Desk) Finish(ctx context.Context, c fitbit.Callback, state string) (Outcome, error) {
 	if !d.enter() {
-		return Outcome{}, &Trouble{
-			Code: Away, Detail: "the program is being stopped",
-			Hint: "start it again, then use the same address once more: the sign-in still waits",
-		}
+		return Outcome{}, stopping("use the same address once more: the sign-in still waits")
 	}
 	defer d.finishing.Done()
 	if c.State == "" {
@@ -39,27 +36,30 @@ func (d *Desk) Finish(ctx context.Context, c fitbit.Callback, state string) (Out
 		return Outcome{}, d.refuse(spending, c.State)
 	}
 	if err != nil {
-		t := trouble(err, "")
+		t := trouble(err, errand{})
 		d.Log.Warn("sign-in cannot be finished", "error", t.Error(), "hint", t.Hint)
 		return Outcome{}, t
 	}
-	a = d.current(spending, a)
-	d.Log.Debug("sign-in being finished", "account", a.Name)
+	a, e := d.current(spending, a)
+	d.Log.Debug("sign-in being finished", "account", a.Name, "backend", a.Backend)
 	account, err := d.spend(spending, a, c)
-	if err == nil {
-		a.Name = account.Name // it may have been renamed meanwhile
-	}
-	outcome := Outcome{Account: a.Name}
+	outcome := Outcome{Account: a.Name, Backend: a.Backend}
 	if err != nil {
-		outcome.Trouble = trouble(err, a.Name)
+		outcome.Trouble = trouble(err, e)
 	} else {
-		outcome.Missing, outcome.SignInExpires = d.Missing(account), account.SignInExpires
+		outcome = d.success(account)
+		a.Name = account.Name // it may have been renamed meanwhile
 	}
 	d.conclude(ctx, a, outcome)
 	if outcome.Trouble != nil {
 		return outcome, outcome.Trouble
 	}
 	return outcome, nil
+}
+
+// success is the outcome of a sign-in that has gone into an account.
+func (d *Desk) success(a tokenstore.Account) Outcome {
+	return Outcome{Account: a.Name, Backend: a.Backend, Missing: d.Missing(a), SignInExpires: a.SignInExpires}
 }
 
 // enter reports whether a sign-in may still be finished; if so, it is counted.
@@ -91,18 +91,19 @@ func (d *Desk) Close() {
 func (d *Desk) refuse(ctx context.Context, state string) *Trouble {
 	named := tokenstore.Attempt{Attempt: fitbit.Attempt{State: state}}
 	p, err := d.Store.SignInProgress(ctx, named.ID())
-	switch {
-	case err != nil: // most likely there never was one
+	if err != nil { // most likely there never was one
 		d.Log.Warn("callback of an unknown sign-in refused")
 		return unknown()
-	case p.Expired:
-		return tooLate(p.Attempt.Name)
+	}
+	_, e := d.current(ctx, p.Attempt)
+	if p.Expired {
+		return e.tooLate()
 	}
 	var o Outcome
 	if p.Outcome == "" || json.Unmarshal([]byte(p.Outcome), &o) != nil {
-		return used(p.Attempt.Name, nil)
+		return e.used(nil)
 	}
-	return used(p.Attempt.Name, &o)
+	return e.used(&o)
 }
 
 func ends(t time.Time) string {
@@ -115,7 +116,7 @@ func ends(t time.Time) string {
 // spend turns the code into an account.
 func (d *Desk) spend(ctx context.Context, a tokenstore.Attempt, c fitbit.Callback) (tokenstore.Account, error) {
 	if c.Err != "" {
-		return tokenstore.Account{}, refused(c.Err, a.RedirectURL)
+		return tokenstore.Account{}, refused(c.Err, a.RedirectURL, d.Clouds[a.Backend].Guide)
 	}
 	app, err := d.attempted(ctx, a)
 	if err != nil {
@@ -125,7 +126,7 @@ func (d *Desk) spend(ctx context.Context, a tokenstore.Attempt, c fitbit.Callbac
 	if err != nil {
 		return tokenstore.Account{}, err
 	}
-	if a.Secret != "" { // it has just proven good
+	if a.Secret != "" || a.Public { // it has just proven good
 		if err := d.Store.SaveClient(ctx, tokenstore.Client{Backend: a.Backend, ID: a.Client, Secret: a.Secret}); err != nil {
 			return tokenstore.Account{}, err
 		}
@@ -134,8 +135,11 @@ func (d *Desk) spend(ctx context.Context, a tokenstore.Attempt, c fitbit.Callbac
 	if err != nil {
 		return tokenstore.Account{}, err
 	}
+	// Where this replaces a sign-in at another cloud, or through another client, that one is
+	// not revoked: its cloud may be gone, and the same grant may serve another name.
 	return d.Store.Connect(ctx, tokenstore.SignIn{
-		Name: a.Name, UID: a.UID, Backend: a.Backend, User: identity.User, Grant: grant, Client: a.Client, Move: a.Move,
+		Name: a.Name, UID: a.UID, Backend: a.Backend, User: identity.User, Former: identity.Former,
+		Grant: grant, Client: a.Client, Move: a.Move, SamePerson: a.SamePerson,
 	})
 }
 
@@ -150,9 +154,9 @@ func (d *Desk) conclude(ctx context.Context, a tokenstore.Attempt, o Outcome) {
 	defer cancel()
 	t := o.Trouble
 	if t == nil {
-		d.Log.Info("signed in", "account", a.Name, "not_granted", len(o.Missing), "ends", ends(o.SignInExpires))
+		d.Log.Info("signed in", "account", a.Name, "backend", a.Backend, "not_granted", len(o.Missing), "ends", ends(o.SignInExpires))
 	} else {
-		d.Log.Warn("sign-in failed", "account", a.Name, "reason", string(t.Code), "error", t.Error(), "hint", t.Hint)
+		d.Log.Warn("sign-in failed", "account", a.Name, "backend", a.Backend, "reason", string(t.Code), "error", t.Error(), "hint", t.Hint)
 	}
 	err := d.settle(ctx, a, o)
 	if t != nil && a.UID != "" {
@@ -234,6 +238,9 @@ func (d *Desk) Remove(ctx context.Context, name string) (a tokenstore.Account, t
 }
 
 func (d *Desk) revoke(ctx context.Context, r tokenstore.Removed) bool {
+	if r.Account.Retired { // and with its cloud, the grant is gone
+		return true
+	}
 	if r.Grant.RefreshToken == "" { // damaged, or gone before
 		return !r.Account.SignedIn
 	}
@@ -244,6 +251,9 @@ func (d *Desk) revoke(ctx context.Context, r tokenstore.Removed) bool {
 		// The secret may be gone by now; a token is its own proof when it is given back.
 		c, _ := d.client(ctx, r.Account.Backend, cloud, r.Account.Client)
 		err = cloud.Authorizer(r.Account.Client, c.Secret).Revoke(ctx, r.Grant.RefreshToken)
+	}
+	if errors.Is(err, fitbit.ErrRetired) {
+		return true
 	}
 	if err != nil {
 		d.Log.Warn("the cloud could not be told that a sign-in is over", "account", r.Account.Name, "error", err)

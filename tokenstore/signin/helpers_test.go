@@ -43,6 +43,7 @@ type lab struct {
 	path  string // of the token store
 	store *tokenstore.Store
 	desk  *signin.Desk
+	old   *oldCloud
 	log   *journal
 	// atExchange is called before a code is spent; nil does nothing.
 	atExchange func()
@@ -55,6 +56,7 @@ func newLab(t *testing.T) *lab {
 	t.Helper()
 	clock := fakecloud.NewClock(time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC))
 	l := &lab{T: t, clock: clock, path: filepath.Join(t.TempDir(), "tokens.db"), log: &journal{}}
+	l.old = newOldCloud(l)
 	o := fakecloud.Options{Now: clock.Now}
 	for _, id := range []string{configured, stored, inTesting} {
 		o.Apps = append(o.Apps, fakecloud.App{
@@ -86,7 +88,8 @@ func (l *lab) another() *signin.Desk {
 	l.Cleanup(func() { _ = store.Close() })
 	client := googlehealth.NewHTTPClient()
 	l.Cleanup(client.CloseIdleConnections)
-	return &signin.Desk{Store: store, Default: "google", Log: logger, Clouds: map[string]signin.Cloud{"google": {
+	return &signin.Desk{Store: store, Default: "google", Log: logger, Clouds: map[string]signin.Cloud{"old": l.old.row(), "google": {
+		Guide:    fitbit.Guide{Cloud: "Google Health", Brand: "Google", Account: "Google account", App: "Google Cloud project"},
 		ClientID: configured, ClientSecret: secretOf(configured), RedirectURL: redirectURL,
 		Authorizer: func(id, secret string) fitbit.Authorizer {
 			return watched{l, googlehealth.App{
@@ -222,6 +225,13 @@ func (l *lab) poll(name string) error {
 	}
 	_, err = source.Identity(l.Context())
 	return err
+}
+
+// configureOld does so for the old cloud's part.
+func (l *lab) configureOld(change func(*signin.Cloud)) {
+	c := l.desk.Clouds["old"]
+	change(&c)
+	l.desk.Clouds["old"] = c
 }
 
 // saved stores an OAuth client.

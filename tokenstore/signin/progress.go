@@ -38,7 +38,7 @@ type Progress struct {
 // unknown, or nothing can come of it any more; the store's.
 func (d *Desk) Progress(ctx context.Context, id string) (Progress, error) {
 	p, err := d.Store.SignInProgress(ctx, id)
-	a := d.current(ctx, p.Attempt)
+	a, e := d.current(ctx, p.Attempt)
 	seen := known(a)
 	switch {
 	case errors.Is(err, tokenstore.ErrNoAttempt):
@@ -46,7 +46,7 @@ func (d *Desk) Progress(ctx context.Context, id string) (Progress, error) {
 	case err != nil:
 		return Progress{}, err
 	case p.Expired:
-		return Progress{Started: seen}, tooLate(a.Name)
+		return Progress{Started: seen}, e.tooLate()
 	case p.Outcome != "":
 		var o Outcome
 		if err := json.Unmarshal([]byte(p.Outcome), &o); err != nil {
@@ -54,28 +54,16 @@ func (d *Desk) Progress(ctx context.Context, id string) (Progress, error) {
 		}
 		return Progress{Started: seen, Outcome: &o}, nil
 	case p.Abandoned:
-		return Progress{Started: seen}, abandoned(a.Name)
+		return Progress{Started: seen}, e.abandoned()
 	case p.Taken():
 		return Progress{Started: seen}, nil
 	}
 	app, err := d.attempted(ctx, a)
 	if errors.Is(err, fitbit.ErrSetup) {
-		err = trouble(err, a.Name)
+		err = trouble(err, e)
 	}
 	if err != nil {
 		return Progress{}, err
 	}
 	return Progress{Started: started(a, app)}, nil
-}
-
-// current is an attempt under the name that its account has now. One whose account is
-// gone, or cannot be looked up, keeps the name it was begun under.
-func (d *Desk) current(ctx context.Context, a tokenstore.Attempt) tokenstore.Attempt {
-	if a.UID == "" {
-		return a
-	}
-	if account, err := d.Store.AccountOf(ctx, a.UID); err == nil {
-		a.Name = account.Name
-	}
-	return a
 }

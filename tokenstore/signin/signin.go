@@ -23,6 +23,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -117,28 +118,35 @@ func (d *Desk) Begin(ctx context.Context, r Request) (Started, error) {
 		return Started{}, err
 	}
 	client := tokenstore.Client{Backend: backend, ID: r.Client, Secret: r.Secret}
-	unproven := ""
-	if r.Secret != "" {
-		unproven, err = d.introduce(ctx, client)
+	unproven := false
+	if r.Secret != "" || r.Public && r.Client != "" {
+		unproven, err = d.introduce(ctx, cloud, client)
 	} else {
-		before := account.Client
-		if account.Backend != backend {
-			before = "" // another cloud's
-		}
-		client, err = d.choose(ctx, backend, cloud, r.Client, before)
+		client, err = d.choose(ctx, backend, cloud, r.Client, clientAt(account, backend))
 	}
 	if err != nil {
 		return Started{}, err
 	}
 	a := tokenstore.Attempt{
 		Attempt: fitbit.Attempt{State: rand.Text(), Verifier: oauth2.GenerateVerifier(), RedirectURL: cloud.RedirectURL},
-		Name:    r.Name, UID: account.UID, Backend: backend, Client: client.ID, Secret: unproven,
-		Move: r.Move && account.UID != "", SamePerson: r.SamePerson && account.UID != "",
+		Name:    r.Name, UID: account.UID, Backend: backend, Client: client.ID,
+		Move: r.Move && account.UID != "", SamePerson: r.SamePerson && account.UID != "" && account.Backend != backend,
+	}
+	if unproven {
+		a.Secret, a.Public = client.Secret, client.Secret == ""
 	}
 	if err := d.Store.BeginSignIn(ctx, a); err != nil {
 		return Started{}, err
 	}
 	return started(a, cloud.Authorizer(client.ID, client.Secret)), nil
+}
+
+// clientAt is the client that an account signs in with, if that is at this cloud.
+func clientAt(a tokenstore.Account, backend string) string {
+	if a.Backend != backend {
+		return ""
+	}
+	return a.Client
 }
 
 func started(a tokenstore.Attempt, app fitbit.Authorizer) Started {
@@ -156,8 +164,9 @@ func (d *Desk) cloud(backend string) (Cloud, error) {
 	c, ok := d.Clouds[backend]
 	if !ok {
 		return Cloud{}, &Trouble{
-			Code: Setup, Detail: fmt.Sprintf("this version knows no cloud called %q", backend),
-			Hint: "use a version that does, or remove the account and connect it anew",
+			Code: Setup, Detail: fmt.Sprintf("this version knows no cloud called %.40q", backend),
+			Hint: "choose one of these: " + strings.Join(slices.Sorted(maps.Keys(d.Clouds)), ", ") +
+				"; if somebody is connected there, use a version that knows it, or sign in elsewhere",
 		}
 	}
 	return c, nil

@@ -75,31 +75,33 @@ func (t *Trouble) kind() error {
 	return fitbit.ErrReauthRequired
 }
 
-// trouble explains whatever stopped the sign-in of that account.
-func trouble(err error, name string) *Trouble {
-	again := again(name)
+// trouble explains whatever stopped a sign-in.
+func trouble(err error, e errand) *Trouble {
+	t := e.explain(err)
+	t.Backend = e.backend
+	return t
+}
+
+func (e errand) explain(err error) *Trouble {
+	again := e.again()
 	if t, ok := errors.AsType[*Trouble](err); ok {
-		return &Trouble{Code: t.Code, Reason: t.Reason, Detail: t.Detail, Hint: named(t.Hint, name)}
+		return &Trouble{Code: t.Code, Reason: t.Reason, Detail: t.Detail, Hint: e.named(t.Hint)}
 	}
 	ce, isCloud := errors.AsType[*fitbit.CloudError](err)
 	_, limited := errors.AsType[*fitbit.RateLimitError](err)
 	switch {
 	case errors.Is(err, tokenstore.ErrOtherIdentity):
-		return &Trouble{
-			Code: OtherIdentity, Detail: "signed in as someone else than before: this is not the cloud account that " + name + " is connected with",
-			Hint: "sign in with the account used before, choose another name, or hand the name over with: fitbit2mqtt connect " + name + " --move",
-		}
+		return e.otherIdentity()
+	case errors.Is(err, tokenstore.ErrUnconfirmed):
+		return e.unconfirmed()
 	case errors.Is(err, tokenstore.ErrIdentityTaken):
-		return &Trouble{
-			Code: IdentityTaken, Detail: err.Error(),
-			Hint: "sign out of the browser's current account first, or use the name that is connected",
-		}
+		return e.identityTaken(err)
 	case errors.Is(err, fitbit.ErrStorage):
 		return &Trouble{Code: Storage, Detail: err.Error(), Hint: repair(err), cause: err}
 	case errors.Is(err, tokenstore.ErrNotFound):
 		return &Trouble{
-			Code: Over, Detail: name + " was removed while the sign-in was under way",
-			Hint: "to connect " + name + " anew, " + again,
+			Code: Over, Detail: e.name + " was removed while the sign-in was under way",
+			Hint: "to connect " + e.name + " anew, " + again,
 		}
 	case limited:
 		return &Trouble{Code: Away, Detail: "the cloud asks for patience: " + err.Error(), Hint: "wait until then, and " + again}
@@ -108,10 +110,12 @@ func trouble(err error, name string) *Trouble {
 	case !isCloud:
 		return &Trouble{Code: Unexpected, Detail: err.Error(), Hint: again}
 	}
-	t := &Trouble{Code: codeOf(err), Reason: ce.Reason, Detail: or(ce.Detail, ce.Kind.Error()), Hint: named(ce.Hint, name)}
+	t := &Trouble{Code: codeOf(err), Reason: ce.Reason, Detail: or(ce.Detail, ce.Kind.Error()), Hint: e.named(ce.Hint)}
 	switch {
 	case t.Code == Away: // a poll would come again by itself, as the error says; a sign-in does not
 		t.Hint = "check the internet connection, wait a moment, then " + again
+	case t.Code == Retired && e.successor != "":
+		t.Hint = "go on with " + e.successorCloud + ": " + e.command(" --backend "+e.successor)
 	case t.Hint != "":
 	case t.Code == Retired, t.Code == Unexpected: // once more would end the same way
 		t.Hint = "look for a newer version of fitbit2mqtt, or report this line"
@@ -121,12 +125,46 @@ func trouble(err error, name string) *Trouble {
 	return t
 }
 
-// again is the next step of whoever has to begin anew.
-func again(name string) string {
-	if name == "" {
-		return "start again"
+// otherIdentity is a sign-in at the account's own cloud with an account there that is
+// not the one of before.
+func (e errand) otherIdentity() *Trouble {
+	t := &Trouble{
+		Code: OtherIdentity, Detail: "signed in as someone else than before: this is not the " + account(e.guide) + " that " + e.name + " is connected with",
+		Hint: "sign in with the account used before, choose another name, or hand the name over with: " + e.command(" --move"),
 	}
-	return "start again: fitbit2mqtt connect " + name
+	if e.imported {
+		t.Hint = "import it under another name, or hand the name over: run the same import again with --move"
+	}
+	return t
+}
+
+// unconfirmed is a sign-in at another cloud that may be somebody else's.
+func (e errand) unconfirmed() *Trouble {
+	at := " --backend " + e.backend
+	t := &Trouble{
+		Code: Unconfirmed,
+		Detail: "the clouds do not say that this " + account(e.guide) + " is of the same person as the " + account(e.homeGuide) +
+			" that " + e.name + " is connected with",
+		Hint: "sign in with the same person's account; or, if this is it, say so: " + e.command(at+" --same-person") +
+			"; or hand the name over, with a history that starts anew: " + e.command(at+" --move"),
+	}
+	if e.imported {
+		t.Hint = "import it under another name; or, if it is the same person's, sign in instead: " + e.command(at+" --same-person") +
+			"; or hand the name over, with a history that starts anew: run the same import again with --move"
+	}
+	return t
+}
+
+// identityTaken is a sign-in that another name has; err says which.
+func (e errand) identityTaken(err error) *Trouble {
+	t := &Trouble{
+		Code: IdentityTaken, Detail: err.Error(),
+		Hint: "sign out of the browser's current account first, or use the name that is connected",
+	}
+	if e.imported {
+		t.Hint = "import it under the name that is connected"
+	}
+	return t
 }
 
 // repair is what the store says of its file.
@@ -148,14 +186,16 @@ func codeOf(err error) Code {
 	return Unexpected
 }
 
-// named puts the account into a hint; clouds do not know names.
-func named(hint, name string) string { return strings.ReplaceAll(hint, "ACCOUNT", name) }
-
 func or(s, otherwise string) string {
 	if s != "" {
 		return s
 	}
 	return otherwise
+}
+
+// stopping refuses what would have to be finished after the end.
+func stopping(then string) *Trouble {
+	return &Trouble{Code: Away, Detail: "the program is being stopped", Hint: "start it again, then " + then}
 }
 
 // notOurs refuses a callback whose sign-in is not the one at hand.
@@ -184,33 +224,36 @@ func bareCode() *Trouble {
 
 // used refuses a callback that has come before; o is what became of it then, if that
 // is known.
-func used(name string, o *Outcome) *Trouble {
-	t := &Trouble{Code: Over, Detail: "this address was used before: the sign-in of " + name}
+func (e errand) used(o *Outcome) *Trouble {
+	t := &Trouble{Code: Over, Backend: e.backend, Detail: "this address was used before: the sign-in of " + e.name}
 	switch {
 	case o == nil:
-		t.Detail, t.Hint = t.Detail+" is being finished", "wait a moment; if nothing comes of it, "+again(name)
+		t.Detail, t.Hint = t.Detail+" is being finished", "wait a moment; if nothing comes of it, "+e.again()
 	case o.Trouble != nil:
-		t.Detail, t.Hint = t.Detail+" has failed", again(name)
+		t.Detail, t.Hint = t.Detail+" has failed", e.again()
 	default:
-		t.Detail, t.Hint = t.Detail+" has succeeded", "nothing is left to do; to sign in once more, "+again(name)
+		t.Detail, t.Hint = t.Detail+" has succeeded", "nothing is left to do; to sign in once more, "+e.again()
 	}
 	return t
 }
 
-func tooLate(name string) *Trouble {
+func (e errand) tooLate() *Trouble {
 	return &Trouble{
-		Code: Over, Detail: "this sign-in is over: nobody signed in within ten minutes",
-		Hint: "open the address at once and finish within ten minutes; " + again(name),
+		Code: Over, Backend: e.backend, Detail: "this sign-in is over: nobody signed in within ten minutes",
+		Hint: "open the address at once and finish within ten minutes; " + e.again(),
 	}
 }
 
 // abandoned is a sign-in whose process has died over it.
-func abandoned(name string) *Trouble {
-	return &Trouble{Code: Over, Detail: "this sign-in is over: the program was stopped in the middle of it", Hint: again(name)}
+func (e errand) abandoned() *Trouble {
+	return &Trouble{
+		Code: Over, Backend: e.backend, Detail: "this sign-in is over: the program was stopped in the middle of it",
+		Hint: e.again(),
+	}
 }
 
 // refused explains what the consent page sent back, or showed, instead of a code.
-func refused(code, redirectURL string) *Trouble {
+func refused(code, redirectURL string, g fitbit.Guide) *Trouble {
 	const again = "start again: fitbit2mqtt connect ACCOUNT"
 	if len(code) > 40 || strings.ContainsFunc(code, func(r rune) bool { return (r < 'a' || r > 'z') && r != '_' }) {
 		code = "error"
@@ -219,7 +262,7 @@ func refused(code, redirectURL string) *Trouble {
 	case "access_denied":
 		return &Trouble{
 			Code: Denied, Detail: "consent was denied",
-			Hint: "choose Continue and leave every box ticked; in test mode the person must be a listed test user; " + again,
+			Hint: "allow it and leave every box ticked; an app in test mode lets in nobody but its listed test users; " + again,
 		}
 	case "server_error", "temporarily_unavailable":
 		return &Trouble{Code: Away, Reason: code, Detail: "the cloud's sign-in page is out of order", Hint: "wait a moment, then " + again}
@@ -231,12 +274,12 @@ func refused(code, redirectURL string) *Trouble {
 	case "invalid_client", "deleted_client":
 		return &Trouble{
 			Code: Setup, Reason: code, Detail: "the cloud's sign-in page does not know the OAuth client",
-			Hint: "compare the client id with the cloud's console, then " + again,
+			Hint: "compare the client id with the console of " + or(g.Brand, "the cloud") + ", then " + again,
 		}
 	case "admin_policy_enforced", "org_internal":
 		return &Trouble{
 			Code: Setup, Reason: code, Detail: "the organisation that this account belongs to does not let it use this app",
-			Hint: "use a private account, or set the audience of the Google Cloud project to External",
+			Hint: "use a private account, or set the audience of the " + or(g.App, "app") + " to External",
 		}
 	}
 	return &Trouble{Code: Setup, Reason: code, Detail: "the cloud's sign-in page refuses", Hint: again}
