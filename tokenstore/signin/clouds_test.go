@@ -88,7 +88,12 @@ func TestMovingOn(t *testing.T) {
 	former := l.formerOf("anna")
 	l.inOld(server("anna"), former)
 	before := l.account("anna")
-	l.in(signin.Request{Name: "anna", Backend: "google"}, fakecloud.Answer{Person: "anna"})
+	if o := l.in(signin.Request{Name: "anna", Backend: "google"}, fakecloud.Answer{Person: "anna"}); !o.Moved {
+		t.Errorf("outcome is %+v", o)
+	}
+	if o := l.in(signin.Request{Name: "anna"}, fakecloud.Answer{Person: "anna"}); o.Moved {
+		t.Errorf("outcome is %+v, and nobody has moved", o)
+	}
 	a := l.account("anna")
 	if a.UID != before.UID || a.Person != before.Person || a.Backend != "google" || a.Client != configured || a.Former != former {
 		t.Errorf("account is %+v, was %+v", a, before)
@@ -100,7 +105,7 @@ func TestMovingOn(t *testing.T) {
 		t.Error(err)
 	}
 	l.inOld(server("anna"), former)
-	if a = l.account("anna"); a.UID != before.UID || a.Person != before.Person || a.Backend != "old" || a.Generation != 3 {
+	if a = l.account("anna"); a.UID != before.UID || a.Person != before.Person || a.Backend != "old" || a.Generation != 4 {
 		t.Errorf("account is %+v, was %+v", a, before)
 	}
 }
@@ -124,13 +129,15 @@ func TestUnconfirmed(t *testing.T) {
 	if p, err := l.another().Progress(t.Context(), s.ID); err != nil || !p.SamePerson || p.Move || p.Backend != "google" {
 		t.Errorf("progress is %+v (%v)", p, err)
 	}
-	if _, err := l.another().Finish(t.Context(), l.allow(s, "anna"), ""); err != nil {
-		t.Error(err)
+	if o, err := l.another().Finish(t.Context(), l.allow(s, "anna"), ""); err != nil || !o.Moved {
+		t.Errorf("outcome is %+v (%v)", o, err)
 	}
 	if a := l.account("anna"); a.Person != before.Person || a.UID != before.UID || a.Backend != "google" {
 		t.Errorf("account is %+v", a)
 	}
-	l.inOld(signin.Request{Name: "anna", Backend: "old", Move: true}, "user-carl")
+	if o := l.inOld(signin.Request{Name: "anna", Backend: "old", Move: true}, "user-carl"); o.Moved {
+		t.Errorf("outcome is %+v, and the history is another", o)
+	}
 	if a := l.account("anna"); a.Person != "old:user-carl" || a.UID != before.UID {
 		t.Errorf("account is %+v", a)
 	}

@@ -47,7 +47,7 @@ func (d *Desk) Finish(ctx context.Context, c fitbit.Callback, state string) (Out
 	if err != nil {
 		outcome.Trouble = trouble(err, e)
 	} else {
-		outcome = d.success(account)
+		outcome = d.success(account, e.home, a.Move)
 		a.Name = account.Name // it may have been renamed meanwhile
 	}
 	d.conclude(ctx, a, outcome)
@@ -57,9 +57,13 @@ func (d *Desk) Finish(ctx context.Context, c fitbit.Callback, state string) (Out
 	return outcome, nil
 }
 
-// success is the outcome of a sign-in that has gone into an account.
-func (d *Desk) success(a tokenstore.Account) Outcome {
-	return Outcome{Account: a.Name, Backend: a.Backend, Missing: d.Missing(a), SignInExpires: a.SignInExpires}
+// success is the outcome of a sign-in that has gone into an account, which was at home
+// before, and was perhaps handed over.
+func (d *Desk) success(a tokenstore.Account, home string, handedOver bool) Outcome {
+	return Outcome{
+		Account: a.Name, Backend: a.Backend, Moved: home != "" && home != a.Backend && !handedOver,
+		Missing: d.Missing(a), SignInExpires: a.SignInExpires,
+	}
 }
 
 // enter reports whether a sign-in may still be finished; if so, it is counted.

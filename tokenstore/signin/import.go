@@ -64,7 +64,7 @@ func (d *Desk) Import(ctx context.Context, in Import) (Outcome, error) {
 		d.Log.Warn("sign-in not taken over", "account", in.Name, "backend", in.Backend, "reason", string(t.Code), "error", t.Error(), "hint", t.Hint)
 		return Outcome{Account: in.Name, Backend: in.Backend, Trouble: t}, t
 	}
-	o := d.success(account)
+	o := d.success(account, e.home, in.Move)
 	d.Log.Info("sign-in taken over", "account", o.Account, "backend", o.Backend, "not_granted", len(o.Missing), "ends", ends(o.SignInExpires))
 	return o, nil
 }

@@ -13,8 +13,10 @@ import (
 
 // Outcome is what became of a sign-in that succeeded.
 type Outcome struct {
-	Account string          `json:"account"`
-	Backend string          `json:"backend,omitempty"`
+	Account string `json:"account"`
+	Backend string `json:"backend,omitempty"`
+	// Moved is set if the account was at another cloud before, and has kept its history.
+	Moved   bool            `json:"moved,omitempty"`
 	Missing []fitbit.Metric `json:"missing,omitempty"` // what was not granted
 	// SignInExpires is when the sign-in ends by itself: the cloud project is in
 	// test mode. Zero if it does not.
