@@ -59,7 +59,8 @@ type Imported struct {
 	UID   string       // of the account that has it, if one does; then there is no Grant
 }
 
-// spendFunc spends a refresh token through the OAuth client of that id.
+// spendFunc spends a refresh token through the OAuth client of that id, which has proven
+// good before; empty: the import's own.
 type spendFunc func(ctx context.Context, client, refreshToken string) (fitbit.Grant, error)
 
 // TakeOver spends the refresh token of an import, once: what it was spent for is kept
@@ -196,7 +197,7 @@ func (s *Store) keepImport(ctx context.Context, in Import, c importClaim, g fitb
 			return nil
 		case err == nil:
 			return errReplaced
-		case time.Since(began)+pause > saveImportLimit:
+		case time.Since(began)+pause > saveImportLimit, errors.Is(err, ErrKeyMissing): // that takes a restart
 			return fmt.Errorf("save imported sign-in: %w", err)
 		}
 		s.log.Error("imported sign-in not saved, trying again", "error", err)

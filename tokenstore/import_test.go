@@ -265,11 +265,16 @@ func TestAKeptReplyGrowsOld(t *testing.T) {
 	}
 	_, err = s.Client(t.Context(), "fitbit", "another")
 	wantErr(t, err, tokenstore.ErrNoClient)
+	in = importOfAnna()
+	in.Client.Secret = secret + "unproven"
 	for range 2 { // the second caller was refused as well, and finds it done
-		got, err = s.TakeOver(t.Context(), importOfAnna(), grant(3).AccessToken, c.spend)
+		got, err = s.TakeOver(t.Context(), in, grant(3).AccessToken, c.spend)
 		if err != nil || got.Grant.AccessToken != grant(4).AccessToken {
 			t.Errorf("got another token (%v)", err)
 		}
+	}
+	if kept, err := s.Client(t.Context(), "fitbit", "23ABCD"); err != nil || kept != importOfAnna().Client {
+		t.Errorf("the client that has proven good was replaced (%v)", err)
 	}
 	if a := settle(t, s, got); a.Client != "23ABCD" || storedRefreshToken(t, s) != grant(4).RefreshToken {
 		t.Errorf("account is %+v", a)

@@ -1,6 +1,7 @@
 package tokenstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -35,7 +36,7 @@ type importClaim struct {
 	others bool // somebody else has a claim
 
 	sealed []byte // the reply that the token is from; empty if it is the imported one
-	client string
+	client string // that the reply was got through; empty likewise
 	token  string
 }
 
@@ -67,13 +68,13 @@ func (s *Store) claimImport(ctx context.Context, in Import, stale string) (c imp
 		if c.others = !s.claimable(r.claimedBy, r.claimedAt); c.others {
 			return nil
 		}
-		c.client, c.token = in.Client.ID, in.RefreshToken
+		c.token = in.RefreshToken
 		if len(r.sealed) > 0 {
 			c.sealed, c.client, c.token = r.sealed, r.client, r.grant.RefreshToken
 		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO imports (id, backend, client, claimed_by, claimed_at, begun_at) VALUES (?, ?, ?, ?, ?, ?)
-			ON CONFLICT (id) DO UPDATE SET client = excluded.client, uid = '', claimed_by = excluded.claimed_by, claimed_at = excluded.claimed_at`,
-			c.ID, in.Backend, c.client, s.instance, millis(s.now()), millis(s.now()))
+			ON CONFLICT (id) DO UPDATE SET uid = '', claimed_by = excluded.claimed_by, claimed_at = excluded.claimed_at`,
+			c.ID, in.Backend, in.Client.ID, s.instance, millis(s.now()), millis(s.now()))
 		return err
 	})
 	return c, err
@@ -104,9 +105,9 @@ func (s *Store) findImport(ctx context.Context, q queryer, id string) (importRow
 	return r, nil
 }
 
-// saveImport commits what the claimed token was spent for, and the client that has
-// proven good, and lifts the claim, whoever has it by now. It reports false if the
-// token was no longer the one to be spent.
+// saveImport commits what the claimed token was spent for, and the import's client if
+// that has just proven good, and lifts the claim, whoever has it by now. It reports
+// false if the token was no longer the one to be spent.
 func (s *Store) saveImport(ctx context.Context, in Import, c importClaim, g fitbit.Grant) (saved bool, err error) {
 	text, err := json.Marshal(keptGrant(g)) //nolint:gosec // it is sealed, if anything is
 	if err != nil {
@@ -115,8 +116,8 @@ func (s *Store) saveImport(ctx context.Context, in Import, c importClaim, g fitb
 	err = s.write(ctx, func(tx *sql.Tx) error {
 		saved, err = one(tx.ExecContext(ctx, `UPDATE imports SET reply = ?, client = ?, claimed_by = '', claimed_at = 0
 			WHERE id = ? AND uid = '' AND reply = ?`,
-			s.box.seal(place{c.ID, "reply"}, string(text)), c.client, c.ID, notNull(c.sealed)))
-		if err != nil || !saved || !in.Keep || c.client != in.Client.ID {
+			s.box.seal(place{c.ID, "reply"}, string(text)), cmp.Or(c.client, in.Client.ID), c.ID, notNull(c.sealed)))
+		if err != nil || !saved || !in.Keep || c.client != "" {
 			return err
 		}
 		return s.saveClient(ctx, tx, in.Client)

@@ -13,25 +13,25 @@ import (
 // zero errand is one that nobody knows.
 type errand struct {
 	name, backend string
-	home          string       // the cloud that the account is at; empty if there is none yet
-	flags         string       // what the command that begins it anew needs besides the name
-	next          string       // how to begin it anew
-	imported      bool         // it is another program's sign-in that is taken over
-	guide         fitbit.Guide // of the cloud
-	homeGuide     fitbit.Guide // of the account's own one
+	before        tokenstore.Account // as it was; zero if there is none yet
+	flags         string             // what the command that begins it anew needs besides the name
+	next          string             // how to begin it anew
+	imported      bool               // it is another program's sign-in that is taken over
+	guide         fitbit.Guide       // of the cloud
+	beforeGuide   fitbit.Guide       // of the one that the account is at
 	// successor is the backend that has taken over from the cloud, if one has, and
 	// successorCloud what people call it.
 	successor, successorCloud string
 }
 
-// errand is that of an attempt, for the account of home.
-func (d *Desk) errand(a tokenstore.Attempt, home string) errand {
+// errand is that of an attempt.
+func (d *Desk) errand(a tokenstore.Attempt, before tokenstore.Account) errand {
 	cloud := d.Clouds[a.Backend]
-	e := errand{name: a.Name, backend: a.Backend, home: home, guide: cloud.Guide, homeGuide: d.Clouds[home].Guide}
+	e := errand{name: a.Name, backend: a.Backend, before: before, guide: cloud.Guide, beforeGuide: d.Clouds[before.Backend].Guide}
 	if next, known := d.Clouds[cloud.Successor]; known {
 		e.successor, e.successorCloud = cloud.Successor, or(next.Guide.Cloud, cloud.Successor)
 	}
-	if e.backend != cmp.Or(home, d.Default) {
+	if e.backend != cmp.Or(before.Backend, d.Default) {
 		e.flags += " --backend " + e.backend
 	}
 	if a.SamePerson {
@@ -48,13 +48,13 @@ func (d *Desk) errand(a tokenstore.Attempt, home string) errand {
 // whose account is gone, or cannot be looked up, keeps the name it was begun under.
 func (d *Desk) current(ctx context.Context, a tokenstore.Attempt) (tokenstore.Attempt, errand) {
 	if a.UID == "" {
-		return a, d.errand(a, "")
+		return a, d.errand(a, tokenstore.Account{})
 	}
-	account, err := d.Store.AccountOf(ctx, a.UID)
+	before, err := d.Store.AccountOf(ctx, a.UID)
 	if err == nil {
-		a.Name = account.Name
+		a.Name = before.Name
 	}
-	return a, d.errand(a, account.Backend)
+	return a, d.errand(a, before)
 }
 
 // command signs the account in at a terminal.

@@ -47,7 +47,7 @@ func (d *Desk) Finish(ctx context.Context, c fitbit.Callback, state string) (Out
 	if err != nil {
 		outcome.Trouble = trouble(err, e)
 	} else {
-		outcome = d.success(account, e.home, a.Move)
+		outcome = d.success(account, e.before)
 		a.Name = account.Name // it may have been renamed meanwhile
 	}
 	d.conclude(ctx, a, outcome)
@@ -57,11 +57,11 @@ func (d *Desk) Finish(ctx context.Context, c fitbit.Callback, state string) (Out
 	return outcome, nil
 }
 
-// success is the outcome of a sign-in that has gone into an account, which was at home
-// before, and was perhaps handed over.
-func (d *Desk) success(a tokenstore.Account, home string, handedOver bool) Outcome {
+// success is the outcome of a sign-in that has gone into an account, which there may
+// have been before.
+func (d *Desk) success(a, before tokenstore.Account) Outcome {
 	return Outcome{
-		Account: a.Name, Backend: a.Backend, Moved: home != "" && home != a.Backend && !handedOver,
+		Account: a.Name, Backend: a.Backend, Moved: before.Person == a.Person && before.Backend != a.Backend,
 		Missing: d.Missing(a), SignInExpires: a.SignInExpires,
 	}
 }

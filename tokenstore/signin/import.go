@@ -50,7 +50,7 @@ func (d *Desk) Import(ctx context.Context, in Import) (Outcome, error) {
 		err = nil
 	}
 	in.Backend = cmp.Or(in.Backend, before.Backend, d.Default)
-	e := d.errand(tokenstore.Attempt{Name: in.Name, Backend: in.Backend}, before.Backend)
+	e := d.errand(tokenstore.Attempt{Name: in.Name, Backend: in.Backend}, before)
 	e.imported = true
 	var account tokenstore.Account
 	if err == nil {
@@ -64,7 +64,7 @@ func (d *Desk) Import(ctx context.Context, in Import) (Outcome, error) {
 		d.Log.Warn("sign-in not taken over", "account", in.Name, "backend", in.Backend, "reason", string(t.Code), "error", t.Error(), "hint", t.Hint)
 		return Outcome{Account: in.Name, Backend: in.Backend, Trouble: t}, t
 	}
-	o := d.success(account, e.home, in.Move)
+	o := d.success(account, before)
 	d.Log.Info("sign-in taken over", "account", o.Account, "backend", o.Backend, "not_granted", len(o.Missing), "ends", ends(o.SignInExpires))
 	return o, nil
 }
@@ -89,10 +89,10 @@ func (d *Desk) takeOver(ctx context.Context, in Import, before tokenstore.Accoun
 		taken, err := d.Store.TakeOver(ctx, tokenstore.Import{
 			Backend: in.Backend, RefreshToken: in.RefreshToken, Client: client, Keep: !known,
 		}, stale, func(ctx context.Context, id, refreshToken string) (fitbit.Grant, error) {
-			if id == client.ID {
+			if id == "" {
 				return cloud.Authorizer(client.ID, client.Secret).Refresh(ctx, refreshToken)
 			}
-			app, err := d.app(ctx, in.Backend, id) // of an import that went on under another client since
+			app, err := d.app(ctx, in.Backend, id)
 			if err != nil {
 				return fitbit.Grant{}, err
 			}

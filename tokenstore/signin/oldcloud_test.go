@@ -32,6 +32,7 @@ type oldCloud struct {
 	gone      bool  // answers 410 to everything
 	lose      int   // so many answers of the token endpoint get lost
 	identity  error // answered instead of one
+	refusal   error // of refresh tokens, whatever they are
 	requests  []string
 	atRefresh func() // called before a refresh token is spent; nil does nothing
 }
@@ -159,6 +160,9 @@ func (a oldApp) Refresh(_ context.Context, refreshToken string) (fitbit.Grant, e
 	}
 	if err := a.authentic(); err != nil {
 		return fitbit.Grant{}, err
+	}
+	if c.refusal != nil {
+		return fitbit.Grant{}, c.refusal
 	}
 	g, ok := c.grants[refreshToken]
 	spent := g.next.AccessToken != ""

@@ -143,7 +143,7 @@ func (e errand) unconfirmed() *Trouble {
 	at := " --backend " + e.backend
 	t := &Trouble{
 		Code: Unconfirmed,
-		Detail: "the clouds do not say that this " + account(e.guide) + " is of the same person as the " + account(e.homeGuide) +
+		Detail: "the clouds do not say that this " + account(e.guide) + " is of the same person as the " + account(e.beforeGuide) +
 			" that " + e.name + " is connected with",
 		Hint: "sign in with the same person's account; or, if this is it, say so: " + e.command(at+" --same-person") +
 			"; or hand the name over, with a history that starts anew: " + e.command(at+" --move"),

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -321,7 +322,7 @@ func waysAtTheCloud() []wrong {
 // TestEveryWayOfGoingWrong: each has its own sentence and next step, says who can
 // mend it, is told wherever somebody waits, and gives nothing away.
 func TestEveryWayOfGoingWrong(t *testing.T) {
-	ways := append(waysAtTheDesk(), waysAtTheCloud()...)
+	ways := slices.Concat(waysAtTheDesk(), waysAtTheCloud(), waysBetweenClouds(), waysOfAnImport())
 	seen := make(map[string]string)
 	for _, w := range ways {
 		t.Run(w.name, func(t *testing.T) {
