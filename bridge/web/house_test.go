@@ -144,6 +144,7 @@ func (h *house) openCloud(p plan) {
 	client := googlehealth.NewHTTPClient()
 	client.Transport = h.secrets.listen(client.Transport)
 	configured := signin.Cloud{
+		Guide:    fitbit.Guide{Account: "Google account", App: "Google Cloud project"},
 		ClientID: clientID, ClientSecret: clientSecret, RedirectURL: h.redirect, Missing: googlehealth.Missing,
 		Authorizer: func(id, secret string) fitbit.Authorizer {
 			return googlehealth.App{

@@ -39,7 +39,7 @@ func TestOutcomes(t *testing.T) {
 		"all is well": {want: []string{"Anna is connected", "The sign-in is saved.", "See Anna's readings"}, lacks: []string{"Not granted"}},
 		"denied": {
 			answer: fakecloud.Answer{Deny: true},
-			want:   []string{"Anna could not be signed in", "Consent was denied.", "Choose Continue and leave every box ticked; in test mode the person must be a listed test user; start again.", "Try again"},
+			want:   []string{"Anna could not be signed in", "Consent was denied.", "Allow it and leave every box ticked; an app in test mode lets in nobody but its listed test users; start again.", "Try again"},
 		},
 		"another state": {
 			spoil: func(_ *house, back string) string { return strings.Replace(back, "state=", "state=X", 1) },
@@ -127,7 +127,7 @@ func TestOutcomes(t *testing.T) {
 		},
 		"somebody else's account": {
 			before: func(h *house) { h.connect("anna") }, answer: fakecloud.Answer{Person: "ben"},
-			want: []string{"Signed in as someone else than before: this is not the cloud account that anna is connected with.", "or hand the name over.", "Move Anna to another account"},
+			want: []string{"Signed in as someone else than before: this is not the Google account that anna is connected with.", "or hand the name over.", "Move Anna to another account"},
 		},
 		"connected under another name": {
 			before: func(h *house) { h.connect("ben") }, answer: fakecloud.Answer{Person: "ben"},
