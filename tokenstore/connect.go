@@ -30,7 +30,7 @@ type SignIn struct {
 	// Move confirms that the account now belongs to somebody else, whose history starts anew.
 	Move bool
 	// SamePerson confirms that the account at another cloud is the same person's though the
-	// clouds' ids do not say so: the history stays.
+	// clouds' ids do not say so: the history stays, even if Move is set.
 	SamePerson bool
 }
 

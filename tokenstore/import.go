@@ -132,13 +132,16 @@ func unclear(err error) bool {
 // waitForImport returns what has become of the import, or a claim on its token once
 // nobody else has one.
 func (s *Store) waitForImport(ctx context.Context, in Import, stale string) (importClaim, error) {
-	for {
+	for waiting := false; ; waiting = true {
 		c, err := s.claimImport(ctx, in, stale)
 		if err != nil {
 			return importClaim{}, fmt.Errorf("no import without a working disk: %w", err)
 		}
 		if !c.others {
 			return c, nil
+		}
+		if !waiting {
+			s.log.Info("another import of the same sign-in is under way, or was killed; waiting for it", "at_most", claimLife)
 		}
 		select {
 		case <-ctx.Done():

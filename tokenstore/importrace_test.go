@@ -15,29 +15,35 @@ import (
 // Two that import the same file make one account out of it.
 func TestTwoImportsAtOnce(t *testing.T) {
 	path := storePath(t)
-	stores := []*tokenstore.Store{open(t, tokenstore.Options{Path: path}), open(t, tokenstore.Options{Path: path})}
-	var c cloud
-	var all sync.WaitGroup
-	for i := range 6 { // three in each
-		all.Go(func() {
-			got, err := stores[i%2].TakeOver(t.Context(), importOfAnna(), "", c.spend)
-			if err != nil {
-				t.Errorf("take over: %v", err)
-				return
-			}
-			a, err := stores[i%2].Connect(t.Context(), tokenstore.SignIn{Name: "anna", Backend: "fitbit", User: "user-anna", Import: got.ID})
-			if err != nil || !a.SignedIn || a.Generation != 1 {
-				t.Errorf("account is %+v (%v)", a, err)
-			}
-		})
-	}
-	all.Wait()
-	if requests, _ := c.counts(); requests != 1 {
-		t.Errorf("%d requests", requests)
-	}
-	if got := storedRefreshToken(t, stores[0]); got != grant(2).RefreshToken {
-		t.Errorf("refresh token is %q", got)
-	}
+	open(t, tokenstore.Options{Path: path}) // migrated outside of the bubble
+	synctest.Test(t, func(t *testing.T) {
+		stores := []*tokenstore.Store{open(t, tokenstore.Options{Path: path}), open(t, tokenstore.Options{Path: path})}
+		c := cloud{before: func(context.Context) { time.Sleep(time.Second) }} // until all have come
+		var all sync.WaitGroup
+		for i := range 6 { // three in each
+			all.Go(func() {
+				got, err := stores[i%2].TakeOver(t.Context(), importOfAnna(), "", c.spend)
+				if err != nil {
+					t.Errorf("take over: %v", err)
+					return
+				}
+				a, err := stores[i%2].Connect(t.Context(), tokenstore.SignIn{Name: "anna", Backend: "fitbit", User: "user-anna", Import: got.ID})
+				if err != nil || !a.SignedIn || a.Generation != 1 {
+					t.Errorf("account is %+v (%v)", a, err)
+				}
+			})
+		}
+		all.Wait()
+		if requests, _ := c.counts(); requests != 1 {
+			t.Errorf("%d requests", requests)
+		}
+		if got := storedRefreshToken(t, stores[0]); got != grant(2).RefreshToken {
+			t.Errorf("refresh token is %q", got)
+		}
+		if err := errors.Join(stores[0].Close(), stores[1].Close()); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // Whoever is slower must not put back what has been renewed since.
@@ -164,6 +170,37 @@ func TestADeadOwnersImportIsTakenOver(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Nor does one whose answer comes when an account has everything.
+func TestALateAnswerToAnImport(t *testing.T) {
+	path := storePath(t)
+	open(t, tokenstore.Options{Path: path})
+	synctest.Test(t, func(t *testing.T) {
+		frozen, next := open(t, tokenstore.Options{Path: path}), open(t, tokenstore.Options{Path: path})
+		answered, thaw := make(chan struct{}), make(chan struct{})
+		frozen.At(func(point string) {
+			if point == "answered" {
+				close(answered)
+				<-thaw
+			}
+		})
+		var c cloud
+		late := make(chan tokenstore.Imported)
+		go func() { late <- takeOver(t, frozen, c.spend) }()
+		<-answered
+		a := settle(t, next, takeOver(t, next, c.spend))
+		close(thaw)
+		if got := <-late; got.UID != a.UID || got.Grant.AccessToken != "" {
+			t.Errorf("got %+v, want that it is done", got)
+		}
+		if _, replies := journal(t, next); replies != 0 {
+			t.Error("a reply is left that an account has")
+		}
+		if err := errors.Join(frozen.Close(), next.Close()); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestClosingAndImports(t *testing.T) {

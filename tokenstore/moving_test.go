@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
 	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore"
@@ -46,6 +48,11 @@ func TestAcrossClouds(t *testing.T) {
 		},
 		"confirmed within one cloud": { // where the ids do say that it is somebody else
 			legacy, tokenstore.SignIn{Backend: "fitbit", User: "user-X", SamePerson: true}, tokenstore.ErrOtherIdentity, "fitbit:user-F",
+		},
+		"the same former id within one cloud": {
+			tokenstore.SignIn{Backend: "google", User: "user-G", Former: "user-F"},
+			tokenstore.SignIn{Backend: "google", User: "user-X", Former: "user-F"},
+			tokenstore.ErrOtherIdentity, "google:user-G",
 		},
 		"no refresh token": {
 			legacy, tokenstore.SignIn{
@@ -180,10 +187,6 @@ func TestRetired(t *testing.T) {
 			t.Errorf("error is %v with the hint %q", err, fitbit.Hint(err))
 		}
 	}
-	note := &fitbit.CloudError{Kind: fitbit.ErrReauthRequired, Detail: "consent was denied"}
-	if err := s.NoteFailure(t.Context(), a.UID, note); err != nil || account(t, s).LostDetail != "turned off" {
-		t.Errorf("what the cloud said is forgotten (%v)", err)
-	}
 	if err := s.NoteRetired(t.Context(), "nobody", gone); err != nil {
 		t.Errorf("somebody who is not there any more: %v", err)
 	}
@@ -193,6 +196,53 @@ func TestRetired(t *testing.T) {
 	if got := token(t, tokens); got != grant(2).AccessToken {
 		t.Errorf("token is %q", got)
 	}
+}
+
+// That a cloud is gone is worse than a lost sign-in, and no failure to sign in there
+// again is worth telling instead.
+func TestRetiredAndLost(t *testing.T) {
+	s := open(t, tokenstore.Options{})
+	a := connect(t, s, tokenstore.SignIn{Name: "anna", Grant: expired()})
+	c := cloud{err: fitbit.ErrReauthRequired}
+	tokens := s.Tokens(a.UID, "google", c.refresh)
+	_, err := tokens.Token(t.Context())
+	wantErr(t, err, fitbit.ErrReauthRequired)
+	if err := s.NoteRetired(t.Context(), a.UID, &fitbit.CloudError{Kind: fitbit.ErrRetired, Detail: "turned off"}); err != nil {
+		t.Fatal(err)
+	}
+	note := &fitbit.CloudError{Kind: fitbit.ErrReauthRequired, Detail: "consent was denied"}
+	if err := s.NoteFailure(t.Context(), a.UID, note); err != nil {
+		t.Fatal(err)
+	}
+	if a = account(t, s); a.SignedIn || !a.Retired || a.LostDetail != "turned off" {
+		t.Errorf("account is %+v", a)
+	}
+	_, err = tokens.Token(t.Context())
+	wantErr(t, err, fitbit.ErrRetired)
+}
+
+// Whoever waits for another process's renewal learns that the cloud is gone.
+func TestRetiredWhileWaiting(t *testing.T) {
+	path := storePath(t)
+	open(t, tokenstore.Options{Path: path}) // migrated outside of the bubble
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, tokenstore.Options{Path: path})
+		a := connect(t, s, tokenstore.SignIn{Name: "anna", Grant: expired()})
+		claimAsAnother(t, s, time.Now())
+		waited := make(chan error, 1)
+		go func() {
+			_, err := s.Tokens(a.UID, "google", unexpected(t)).Token(t.Context())
+			waited <- err
+		}()
+		synctest.Wait()
+		if err := s.NoteRetired(t.Context(), a.UID, &fitbit.CloudError{Kind: fitbit.ErrRetired}); err != nil {
+			t.Fatal(err)
+		}
+		wantErr(t, <-waited, fitbit.ErrRetired)
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // A sign-in that is ended on purpose is no matter of its cloud any more.

@@ -96,8 +96,15 @@ func TestClientsOfTwoClouds(t *testing.T) {
 	offered("google")
 	l.configureOld(func(c *signin.Cloud) { c.ClientID = oldPublic })
 	offered("google", "old")
+	namesake := tokenstore.Client{Backend: "old", ID: stored} // of anna's, at another cloud
+	if err := l.store.SaveClient(t.Context(), namesake); err != nil {
+		t.Fatal(err)
+	}
 	if s := l.begin(signin.Request{Name: "anna", Backend: "old"}); s.Client != oldPublic {
 		t.Errorf("started with %s", s.Client)
+	}
+	if err := l.desk.ForgetClient(t.Context(), "old", stored); err != nil {
+		t.Error(err)
 	}
 	l.configureOld(func(c *signin.Cloud) { c.ClientID = "" })
 	offered("google")

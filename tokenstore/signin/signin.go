@@ -7,6 +7,11 @@
 // or another, learns how it ended. Two sign-ins never get in each other's way, even
 // for the same person.
 //
+// There may be several clouds. An account is at one of them, and is renewed, asked about
+// and signed out there, through the OAuth client that its sign-in was made with; signing
+// in at another cloud moves it. A sign-in that another program has made is taken over
+// rather than begun, see [Desk.Import].
+//
 // It promises one sentence and one next step for every way it can go wrong, as a
 // [*Trouble]. It refuses to spend a code twice, to finish what it did not begin, and
 // to put somebody else's readings under a name without being told to. No token, code
@@ -83,7 +88,7 @@ type Request struct {
 	// Move hands the name over to somebody else, whose history starts anew.
 	Move bool
 	// SamePerson confirms that the account at another cloud is the same person's though
-	// the clouds' ids do not say so: the history stays.
+	// the clouds' ids do not say so: the history stays, even if Move is set.
 	SamePerson bool
 }
 
@@ -102,8 +107,9 @@ type Started struct {
 }
 
 // Begin starts a sign-in, which then waits for ten minutes. Errors: those of
-// [fitbit.CheckName]; a [*Trouble] that is [ErrNoClient], or [tokenstore.ErrNoClient]
-// if the wanted one is not known; the store's.
+// [fitbit.CheckName]; a [*Trouble] if there is no such cloud, if a client without a secret
+// needs one, that is [ErrNoClient], or [tokenstore.ErrNoClient] if the wanted one is not
+// known; the store's.
 func (d *Desk) Begin(ctx context.Context, r Request) (Started, error) {
 	if err := fitbit.CheckName(r.Name); err != nil {
 		return Started{}, err
