@@ -111,7 +111,7 @@ func New(o Options) (http.Handler, error) {
 	s.callback = s.belowRoot(s.redirect)
 	d, err := door.New(door.Options{
 		Password: o.Password, TrustedProxies: o.TrustedProxies, BaseURL: o.BaseURL,
-		FormTargets: append(o.Desk.ConsentOrigins(), origin(s.redirect)), Callback: s.callback, Assets: "/assets/",
+		FormTargets: append(o.Desk.ConsentOrigins(), origin(s.redirect)), Callbacks: []string{s.callback}, Assets: "/assets/",
 		Login: s.login, Refuse: s.refuse, Now: o.Now, Log: o.Log,
 	})
 	if err != nil {

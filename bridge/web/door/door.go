@@ -41,8 +41,8 @@ type Options struct {
 	// https://accounts.google.com. A sign-in that comes back under another origin than
 	// it left needs that origin here too: browsers follow the whole way.
 	FormTargets []string
-	// Callback is the path, below the page's root, at which sign-ins come back.
-	Callback string
+	// Callbacks are the paths, below the page's root, at which sign-ins come back.
+	Callbacks []string
 	// Assets is the folder, such as "/assets/", of what the login page looks like. It is
 	// served without a password: let it hold nothing that belongs to anybody.
 	Assets string
@@ -65,26 +65,26 @@ type LoginForm struct {
 
 // Door is the guard of one page. It is safe for concurrent use.
 type Door struct {
-	lock     *lock // nil: no password
-	proxies  []netip.Prefix
-	base     *url.URL // Host is empty without a base URL
-	prefix   string   // the base URL's path
-	policy   string   // Content-Security-Policy
-	callback string
-	assets   string
-	login    func(http.ResponseWriter, *http.Request, LoginForm)
-	refuse   func(http.ResponseWriter, *http.Request, int, string)
-	now      func() time.Time
-	log      *slog.Logger
-	sessions sessions
-	guesses  guesses
+	lock      *lock // nil: no password
+	proxies   []netip.Prefix
+	base      *url.URL // Host is empty without a base URL
+	prefix    string   // the base URL's path
+	policy    string   // Content-Security-Policy
+	callbacks []string
+	assets    string
+	login     func(http.ResponseWriter, *http.Request, LoginForm)
+	refuse    func(http.ResponseWriter, *http.Request, int, string)
+	now       func() time.Time
+	log       *slog.Logger
+	sessions  sessions
+	guesses   guesses
 }
 
 // New checks the options and builds a door. An error names the key of the configuration
 // that has to be changed.
 func New(o Options) (*Door, error) {
 	d := &Door{
-		callback: o.Callback, assets: o.Assets, login: o.Login, refuse: o.Refuse, now: o.Now, log: o.Log,
+		callbacks: o.Callbacks, assets: o.Assets, login: o.Login, refuse: o.Refuse, now: o.Now, log: o.Log,
 		sessions: newSessions(), guesses: newGuesses(),
 	}
 	var locked, proxied, based, targeted error

@@ -3,6 +3,7 @@ package door
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -179,7 +180,7 @@ func (d *Door) leave(w http.ResponseWriter, r *http.Request, v visit) {
 }
 
 func (d *Door) atCallback(r *http.Request) bool {
-	return d.callback != "" && r.URL.Path == d.callback
+	return slices.Contains(d.callbacks, r.URL.Path)
 }
 
 func reads(r *http.Request) bool {

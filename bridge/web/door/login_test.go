@@ -15,7 +15,7 @@ import (
 )
 
 func TestPasswordIsAskedForEverywhere(t *testing.T) {
-	h := build(t, door.Options{Password: hashed(t), Callback: "/oauth/callback", Assets: "/assets/"})
+	h := build(t, door.Options{Password: hashed(t), Callbacks: []string{"/oauth/callback"}, Assets: "/assets/"})
 	for _, path := range []string{"/", "/accounts?secret=1", "/oauth/callback?code=x", "/healthz/", "/healthzz", "/assets", "/logout", "/style.css"} {
 		for _, peer := range []string{lan, local, ingress} {
 			a := h.send(knock{path: path, peer: peer})
@@ -106,7 +106,7 @@ func TestBrowser(t *testing.T) {
 }
 
 func TestSignInThatComesBackIsNotLost(t *testing.T) {
-	h := build(t, door.Options{Password: hashed(t), Callback: "/oauth/callback"})
+	h := build(t, door.Options{Password: hashed(t), Callbacks: []string{"/oauth/callback"}})
 	k := knock{path: "/oauth/callback?code=abc&state=x;y", form: word(secret)}
 	a := h.send(k)
 	want(t, "callback", a, http.StatusOK)

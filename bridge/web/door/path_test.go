@@ -57,14 +57,16 @@ func TestPrefix(t *testing.T) {
 }
 
 func TestSignInUnderAPrefix(t *testing.T) {
-	h := build(t, door.Options{Password: hashed(t), BaseURL: "https://home.example.org/fitbit", Callback: "/oauth/callback"})
+	h := build(t, door.Options{Password: hashed(t), BaseURL: "https://home.example.org/fitbit", Callbacks: []string{"/back", "/oauth/callback"}})
 	k := knock{host: "home.example.org", header: map[string]string{"Origin": "https://home.example.org"}, form: word(secret)}
 	k.path = "/fitbit/accounts/ann"
 	if a := h.send(k); a.header.Get("Location") != "./ann" {
 		t.Errorf("leads to %q", a.header.Get("Location"))
 	}
-	k.path = "/fitbit/oauth/callback?code=x"
-	want(t, "callback below a prefix", h.send(k), http.StatusOK)
+	for _, path := range []string{"/fitbit/back?code=x", "/fitbit/oauth/callback?code=x"} {
+		k.path = path
+		want(t, "callback below a prefix", h.send(k), http.StatusOK)
+	}
 }
 
 func TestDirtyPaths(t *testing.T) {
@@ -91,7 +93,7 @@ func TestDirtyPaths(t *testing.T) {
 
 func TestHeaders(t *testing.T) {
 	h := build(t, door.Options{
-		Password: hashed(t), Callback: "/oauth/callback", FormTargets: []string{"https://accounts.google.com", "https://www.fitbit.com"},
+		Password: hashed(t), Callbacks: []string{"/back", "/oauth/callback"}, FormTargets: []string{"https://accounts.google.com", "https://www.fitbit.com"},
 		BaseURL: "http://localhost/fitbit",
 	})
 	c := h.signIn(t, knock{})
@@ -99,11 +101,12 @@ func TestHeaders(t *testing.T) {
 		"page": h.send(knock{cookie: c}), "login": h.send(knock{}), "health": h.send(knock{path: "/healthz"}), "bad path": h.send(knock{path: "//x"}),
 		"bad method": h.send(knock{method: "PUT"}), "redirect": h.send(knock{path: "/fitbit"}), "signed in": h.send(knock{form: word(secret)}),
 		"foreign": h.send(knock{form: "a=b", header: map[string]string{"Origin": "null"}}), "callback": h.send(knock{path: "/oauth/callback?code=x", cookie: c}),
-		"login at callback": h.send(knock{path: "/oauth/callback?code=x"}), "too large": h.send(knock{form: strings.Repeat("x", 70<<10)}),
+		"callback of another cloud": h.send(knock{path: "/back?code=x", cookie: c}),
+		"login at callback":         h.send(knock{path: "/oauth/callback?code=x"}), "too large": h.send(knock{form: strings.Repeat("x", 70<<10)}),
 	}
 	for name, a := range answers {
 		referrer := "same-origin"
-		if name == "callback" {
+		if strings.HasPrefix(name, "callback") {
 			referrer = "no-referrer"
 		}
 		for header, value := range map[string]string{
