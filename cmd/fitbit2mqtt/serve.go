@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge"
@@ -121,10 +122,11 @@ func (p people) Accounts(ctx context.Context) ([]bridge.Account, error) {
 	}
 	list := make([]bridge.Account, len(stored))
 	for i, s := range stored {
-		digest := sha256.Sum256([]byte(s.User))
+		cloud, user, _ := strings.Cut(s.Person, ":")
+		digest := sha256.Sum256([]byte(user))
 		list[i] = bridge.Account{
 			Name: s.Name, UID: s.UID, Backend: s.Backend, Generation: s.Generation,
-			Identity: s.Backend + ":" + hex.EncodeToString(digest[:8]),
+			Identity: cloud + ":" + hex.EncodeToString(digest[:8]),
 			SignedIn: s.SignedIn, SignInExpires: s.SignInExpires,
 			Missing: p.desk.Missing(s), LostDetail: s.LostDetail, LostHint: s.LostHint,
 		}
