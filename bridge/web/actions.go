@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -54,8 +55,8 @@ func (s *site) poll(w http.ResponseWriter, r *http.Request) {
 }
 
 // nameIn reads an account name as people type it.
-func nameIn(r *http.Request, field string) string {
-	return strings.ToLower(strings.TrimSpace(r.PostForm.Get(field)))
+func nameIn(form url.Values, field string) string {
+	return strings.ToLower(strings.TrimSpace(form.Get(field)))
 }
 
 func (s *site) rename(w http.ResponseWriter, r *http.Request) {
@@ -63,7 +64,7 @@ func (s *site) rename(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	to := nameIn(r, "to")
+	to := nameIn(r.PostForm, "to")
 	if err := fitbit.CheckName(to); err != nil {
 		s.personPage(w, r, http.StatusBadRequest, "that name is not allowed: use "+fitbit.NameRule, false)
 		return
@@ -91,13 +92,14 @@ func (s *site) disconnect(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
+	p, _ := s.Bridge.Person(name)
 	told, err := s.Desk.Disconnect(r.Context(), name)
 	if err != nil {
 		s.failed(w, r, "disconnect", err)
 		return
 	}
 	s.sync(r)
-	seeOther(w, r, "people/"+name+untold(told))
+	seeOther(w, r, "people/"+name+untold(told, p.Account.Backend))
 }
 
 func (s *site) remove(w http.ResponseWriter, r *http.Request) {
@@ -109,23 +111,32 @@ func (s *site) remove(w http.ResponseWriter, r *http.Request) {
 		s.personPage(w, r, http.StatusBadRequest, "tick the box to confirm that "+name+" is to be removed", true)
 		return
 	}
-	_, told, err := s.Desk.Remove(r.Context(), name)
+	a, told, err := s.Desk.Remove(r.Context(), name)
 	if err != nil {
 		s.failed(w, r, "remove", err)
 		return
 	}
 	s.sync(r) // the bridge withdraws topics and entities, and forgets the history
-	seeOther(w, r, untold(told))
+	seeOther(w, r, untold(told, a.Backend))
 }
 
-// untold is the part of an address that says that the cloud could not be told.
-func untold(told bool) string {
+// untold is the part of an address that says which cloud could not be told.
+func untold(told bool, backend string) string {
 	if told {
 		return ""
 	}
-	return "?cloud=untold"
+	return "?untold=" + url.QueryEscape(backend)
 }
 
-func cloudUntold(r *http.Request) bool { return r.URL.Query().Get("cloud") == "untold" }
-
-const untoldNotice = "The cloud could not be told. Remove the app at https://myaccount.google.com/connections, if nobody else here uses that account."
+// untoldNotice is what to do then; empty if the address does not say so.
+func (s *site) untoldNotice(r *http.Request) string {
+	q := r.URL.Query()
+	cloud, known := s.Desk.Clouds[q.Get("untold")]
+	switch {
+	case known:
+		return cloud.Guide.Brand + " could not be told. Remove the app at " + cloud.Guide.Permits + ", if nobody else here uses that account."
+	case q.Has("untold"): // a cloud of another version
+		return "The cloud could not be told. Remove the app there, if nobody else here uses that account."
+	}
+	return ""
+}

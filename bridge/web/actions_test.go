@@ -101,7 +101,7 @@ func TestDisconnect(t *testing.T) {
 
 	h.cloud.Fail(fakecloud.Fault{Kind: fakecloud.ServerError, Path: "/revoke"})
 	b.post("/people/ben/disconnect").follow().wants(http.StatusOK,
-		"The cloud could not be told. Remove the app at https://myaccount.google.com/connections, if nobody else here uses that account.").holds(theCloudsPage)
+		"Google could not be told. Remove the app at https://myaccount.google.com/connections, if nobody else here uses that account.").holds(theCloudsPage)
 	b.post("/people/nobody/disconnect").wants(http.StatusNotFound, "Nobody of that name is connected.")
 	if got := h.names(); got != "anna ben" {
 		t.Errorf("connected: %s", got)
@@ -137,7 +137,7 @@ func TestRemove(t *testing.T) {
 
 	h.cloud.Fail(fakecloud.Fault{Kind: fakecloud.ServerError, Path: "/revoke"})
 	last := b.post("/people/ben/remove", "sure", "yes").follow() // of an empty house; the news must not be lost on the way
-	last.follow().wants(http.StatusOK, "Welcome", "The cloud could not be told.").holds(theCloudsPage)
+	last.follow().wants(http.StatusOK, "Welcome", "Google could not be told.").holds(theCloudsPage)
 }
 
 // TestRemovedMeanwhile removes a person in the file, before the bridge has seen it.

@@ -43,13 +43,13 @@ func TestCatchable(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := &site{Options: Options{BaseURL: c.base}, redirect: redirect}
+		s := &site{Options: Options{BaseURL: c.base}, redirects: map[string]*url.URL{"google": redirect}}
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/connect", nil)
 		r.Host = c.host
 		if c.header != "" {
 			r.Header.Set(c.header, "x")
 		}
-		if got := s.catchable(r); got != c.want {
+		if got := s.catchable(r, "google"); got != c.want {
 			t.Errorf("from %s, %q to %s: %v", c.host, c.base, c.redirect, got)
 		}
 		if got := s.belowRoot(redirect); got != c.callback {

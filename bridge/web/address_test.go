@@ -64,7 +64,7 @@ func TestUnderAPath(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, plan{baseURL: c.base, proxies: trusted})
+			h := newHouse(t, plan{baseURL: c.base, proxies: trusted, former: true})
 			h.connect("anna")
 			h.cloud.Person("anna").Revoke()
 			h.inState(bridge.StateSignInRequired)
@@ -97,7 +97,7 @@ func TestUnderAPath(t *testing.T) {
 					t.Errorf("%s leads out of the page: %s", path, to)
 				}
 			}
-			for _, path := range []string{"/", "/connect", "/people/anna", "/people/anna?days=7&page=2", "/sign-in/" + started.ID, "/sign-in/none", "/people/nobody", "/none/at/all/", "/oauth/callback"} {
+			for _, path := range []string{"/", "/connect", "/connect?cloud=former&name=anna", "/people/anna", "/people/anna?days=7&page=2", "/sign-in/" + started.ID, "/sign-in/none", "/people/nobody", "/none/at/all/", "/oauth/callback", "/former/callback"} {
 				a := ask(http.MethodGet, path, "")
 				found := regexp.MustCompile(`(?:href|src|srcset|action)="([^"]*)"`).FindAllStringSubmatch(a.body, -1)
 				if len(found) < 3 {

@@ -233,10 +233,10 @@ func (a answer) holds(texts ...string) answer {
 	return a
 }
 
-// consentLink is the address behind "Sign in with Google".
+// consentLink is the address behind "Sign in with …".
 func (a answer) consentLink() string {
 	a.b.tb.Helper()
-	found := regexp.MustCompile(`href="([^"]*)"[^>]*>Sign in with Google`).FindStringSubmatch(a.body)
+	found := regexp.MustCompile(`href="([^"]*)"[^>]*>Sign in with `).FindStringSubmatch(a.body)
 	if found == nil {
 		a.b.tb.Fatalf("%s has no way to the consent page:\n%s", a.at.RequestURI(), a.text())
 	}

@@ -127,7 +127,7 @@ func TestWhatTheFormRefuses(t *testing.T) {
 	h := newHouse(t, plan{})
 	b := h.browser()
 	const rule = "That name is not allowed: use 1 to 32 of the characters a-z, 0-9, _ and -, and not \"bridge\"."
-	const client = "Enter the client ID and the client secret of your Google Cloud project, as its console shows them."
+	const client = "Enter the client ID and the client secret of your Google Cloud project, letter by letter."
 	for _, c := range []struct {
 		fields []string
 		want   string
@@ -143,8 +143,8 @@ func TestWhatTheFormRefuses(t *testing.T) {
 		{[]string{"name", "anna", "client", "new", "id", "two words", "secret", "long-enough-to-be-one"}, client},
 		{[]string{"name", "anna", "client", "new", "id", `"><script>alert(1)</script>`, "secret", ""}, client},
 		{[]string{"name", "anna", "client", "new", "id", strings.Repeat("x", 201), "secret", "long-enough-to-be-one"}, client},
-		{[]string{"name", "anna", "client", "new", "id", clientID, "secret", "long-enough-to-be-one"}, "This project is in the configuration already: choose it above, and correct its secret there, if that is what is wrong."},
-		{[]string{"name", "anna", "client", "nobody-knows-me"}, "This project is not known; enter its client ID and secret."},
+		{[]string{"name", "anna", "client", "new", "id", clientID, "secret", "long-enough-to-be-one"}, "This client is in the configuration already: choose it above, and correct its secret there, if that is what is wrong."},
+		{[]string{"name", "anna", "client", "nobody-knows-me"}, "This client is not known; enter its ID and its secret."},
 	} {
 		b.post("/connect", c.fields...).wants(http.StatusBadRequest, c.want).lacks("<script>alert", "long-enough-to-be-one")
 	}
@@ -158,8 +158,8 @@ func TestClients(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, plan{noClient: true})
 	b := h.browser()
-	b.get("/connect").wants(http.StatusOK, "Make the project and enter its client").holds(`<input type="hidden" name="client" value="new">`, "<details open>")
-	b.post("/connect", "name", "anna").wants(http.StatusBadRequest, "This project is not known; enter its client ID and secret.")
+	b.get("/connect").wants(http.StatusOK, "Make the Google Cloud project and enter its client").holds(`<input type="hidden" name="client" value="new">`, "<details open>")
+	b.post("/connect", "name", "anna").wants(http.StatusBadRequest, "This client is not known; enter its ID and its secret.")
 
 	h.secrets.add("mistyped-secret-that-must-never-show")
 	entered := []string{"name", "anna", "client", "new", "id", " " + clientID + "\n", "secret"}
@@ -167,10 +167,10 @@ func TestClients(t *testing.T) {
 		wants(http.StatusOK, "Google does not accept the client id or secret")
 	b.begin(append(entered, " "+clientSecret+" ")...).comeBack(fakecloud.Answer{Person: "anna"}).wants(http.StatusOK, "Anna is connected")
 
-	b.get("/connect").wants(http.StatusOK, "Sign in through project first-client", "Forget a project").holds(`value="` + clientID + `" checked`)
+	b.get("/connect").wants(http.StatusOK, "Sign in through Google Cloud project first-client", "Forget a client").holds(`value="` + clientID + `" checked`)
 	b.begin("name", "ben", "client", clientID).comeBack(fakecloud.Answer{Person: "ben"}).wants(http.StatusOK, "Ben is connected")
 	b.post("/clients/forget", "id", clientID).wants(http.StatusConflict,
-		"This OAuth client is in use by ", "; remove that person first, or sign them in through another project.")
+		"This OAuth client is in use by ", "; remove that person first, or sign them in through another client.")
 	for _, name := range []string{"anna", "ben"} {
 		h.looked(name)
 		b.post("/people/"+name+"/remove", "sure", "yes").follow()
@@ -207,7 +207,7 @@ func TestAWrongSecretSpoilsNothing(t *testing.T) {
 	b.begin(append([]string{"name", "anna"}, good...)...).comeBack(fakecloud.Answer{Person: "anna"}).wants(http.StatusOK, "Anna is connected")
 	b.begin("name", "ben", "client", "new", "id", testingID, "secret", "GOCSPX-mistyped").comeBack(fakecloud.Answer{Person: "ben"}).
 		wants(http.StatusOK, "Ben could not be signed in", "Google does not accept the client id or secret", "Enter the client secret again").
-		holds(`href="../connect?name=ben&amp;id=`)
+		holds(`href="../connect?cloud=google&amp;name=ben&amp;id=`)
 	if c, err := h.tokens.Client(t.Context(), "google", testingID); err != nil || c.Secret != testingSecret {
 		t.Errorf("anna's project has another secret now (%v)", err)
 	}

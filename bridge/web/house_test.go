@@ -32,6 +32,7 @@ const (
 	clientID, clientSecret   = "first-client.apps.googleusercontent.com", "first-secret-that-must-never-show"
 	testingID, testingSecret = "testing-client.apps.googleusercontent.com", "testing-secret-that-must-never-show"
 	strayID, straySecret     = "stray-client.apps.googleusercontent.com", "stray-secret-that-must-never-show"
+	formerID, formerSecret   = "former-client", "former-secret-that-must-never-show"
 )
 
 // plan says what differs from an ordinary house.
@@ -44,6 +45,8 @@ type plan struct {
 	password  string
 	proxies   []netip.Prefix
 	baseURL   string
+	former    bool // there is another cloud, which Google Health has succeeded
+	silent    bool // and Google Health does not say who somebody was there
 }
 
 // house is a page with everything behind it: the real rooms, and a cloud in a box.
@@ -51,6 +54,7 @@ type house struct {
 	tb       testing.TB
 	clock    *fakecloud.Clock
 	cloud    *fakecloud.Cloud
+	former   *fakecloud.Cloud // nil if there is none
 	desk     *signin.Desk
 	tokens   *tokenstore.Store
 	history  *history.Store
@@ -80,7 +84,7 @@ func berlin(tb testing.TB) *time.Location {
 func newHouse(tb testing.TB, p plan) *house {
 	tb.Helper()
 	h := &house{tb: tb, clock: fakecloud.NewClock(morning()), log: &logbook{}, secrets: &secrets{}, broker: &broker{}, folder: tb.TempDir()}
-	h.secrets.add(clientSecret, testingSecret, straySecret, p.secret, p.password)
+	h.secrets.add(clientSecret, testingSecret, straySecret, formerSecret, p.secret, p.password)
 	server := httptest.NewUnstartedServer(nil)
 	h.url = "http://" + server.Listener.Addr().String()
 	h.redirect = h.url + "/oauth/callback"
@@ -94,7 +98,7 @@ func newHouse(tb testing.TB, p plan) *house {
 	h.openRooms(p)
 	pages, err := web.New(web.Options{
 		Bridge: h.bridge, Accounts: h.tokens, History: h.history, Desk: h.desk, Broker: h.broker,
-		BrokerURL: "mqtt://broker.example:1883", Scopes: googlehealth.Scopes(), Version: "1.2.3",
+		BrokerURL: "mqtt://broker.example:1883", Version: "1.2.3",
 		Password: hashed(tb, p.password), TrustedProxies: p.proxies, BaseURL: p.baseURL, Now: h.clock.Now, Log: h.logger(),
 	})
 	if err != nil {
@@ -125,27 +129,50 @@ func (h *house) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// openCloud starts the cloud, and the desk where people sign in to it.
+// openCloud starts the clouds, and the desk where people sign in to them.
 func (h *house) openCloud(p plan) {
-	h.cloud = fakecloud.New(fakecloud.Options{Now: h.clock.Now, UserPerMinute: -1, Apps: []fakecloud.App{
-		{ClientID: clientID, ClientSecret: clientSecret, RedirectURLs: []string{h.redirect}},
-		{ClientID: testingID, ClientSecret: testingSecret, RedirectURLs: []string{h.redirect}, Testing: true},
-		{ClientID: strayID, ClientSecret: straySecret, RedirectURLs: []string{"https://elsewhere.example/"}},
-	}})
 	if p.people == nil {
 		p.people = []string{"anna", "ben"}
 	}
-	for _, name := range p.people {
-		person := h.cloud.AddPerson(fakecloud.PersonOptions{Name: name, HeightMetres: 1.7, Location: berlin(h.tb), HeartEvery: time.Hour})
+	var google signin.Cloud
+	h.cloud, google = h.newCloud(p.people, h.redirect,
+		fakecloud.App{ClientID: clientID, ClientSecret: clientSecret, RedirectURLs: []string{h.redirect}},
+		fakecloud.App{ClientID: testingID, ClientSecret: testingSecret, RedirectURLs: []string{h.redirect}, Testing: true},
+		fakecloud.App{ClientID: strayID, ClientSecret: straySecret, RedirectURLs: []string{"https://elsewhere.example/"}},
+	)
+	google.Guide = googlehealth.Guide()
+	if p.secret != "" {
+		google.ClientSecret = p.secret
+	}
+	if p.noClient {
+		google.ClientID, google.ClientSecret = "", ""
+	}
+	clouds := map[string]signin.Cloud{"google": google}
+	if p.former {
+		clouds["former"] = h.openFormer(p)
+	}
+	if p.silent {
+		source := google.Source
+		google.Source = func(t fitbit.Tokens) fitbit.Source { return silent{source(t)} }
+		clouds["google"] = google
+	}
+	h.desk = &signin.Desk{Clouds: clouds, Default: "google", Log: h.logger()}
+}
+
+// newCloud starts a cloud, with people in it. Its first app is the configured one.
+func (h *house) newCloud(people []string, redirect string, apps ...fakecloud.App) (*fakecloud.Cloud, signin.Cloud) {
+	cloud := fakecloud.New(fakecloud.Options{Now: h.clock.Now, UserPerMinute: -1, Apps: apps})
+	for _, name := range people {
+		person := cloud.AddPerson(fakecloud.PersonOptions{Name: name, HeightMetres: 1.7, Location: berlin(h.tb), HeartEvery: time.Hour})
 		h.secrets.add(person.User())
 	}
-	api := httptest.NewServer(h.cloud)
+	api := httptest.NewServer(cloud)
 	h.tb.Cleanup(api.Close)
 	client := googlehealth.NewHTTPClient()
 	client.Transport = h.secrets.listen(client.Transport)
-	configured := signin.Cloud{
-		Guide:    fitbit.Guide{Account: "Google account", App: "Google Cloud project"},
-		ClientID: clientID, ClientSecret: clientSecret, RedirectURL: h.redirect, Missing: googlehealth.Missing,
+	return cloud, signin.Cloud{
+		ClientID: apps[0].ClientID, ClientSecret: apps[0].ClientSecret, RedirectURL: redirect,
+		Scopes: googlehealth.Scopes(), Missing: googlehealth.Missing,
 		Authorizer: func(id, secret string) fitbit.Authorizer {
 			return googlehealth.App{
 				ClientID: id, ClientSecret: secret, HTTP: client, Now: h.clock.Now,
@@ -156,13 +183,6 @@ func (h *house) openCloud(p plan) {
 			return googlehealth.New(googlehealth.Options{Endpoint: api.URL, Tokens: t, HTTP: client, Now: h.clock.Now})
 		},
 	}
-	if p.secret != "" {
-		configured.ClientSecret = p.secret
-	}
-	if p.noClient {
-		configured.ClientID, configured.ClientSecret = "", ""
-	}
-	h.desk = &signin.Desk{Clouds: map[string]signin.Cloud{"google": configured}, Default: "google", Log: h.logger()}
 }
 
 // openRooms opens the files and lets the bridge run.

@@ -19,10 +19,10 @@ func TestWhatNewRefuses(t *testing.T) {
 	spoilt := &signin.Desk{Clouds: map[string]signin.Cloud{"google": cloud}, Default: "google"}
 	nowhere := &signin.Desk{Clouds: h.desk.Clouds, Default: "atlantis"}
 	for want, o := range map[string]web.Options{
-		"redirect_url":      {Desk: spoilt},
-		`called "atlantis"`: {Desk: nowhere},
-		"web.password":      {Desk: h.desk, Password: "$2a$10$too-short"},
-		"web.base_url":      {Desk: h.desk, BaseURL: "home.example"},
+		"google.redirect_url": {Desk: spoilt},
+		`called "atlantis"`:   {Desk: nowhere},
+		"web.password":        {Desk: h.desk, Password: "$2a$10$too-short"},
+		"web.base_url":        {Desk: h.desk, BaseURL: "home.example"},
 	} {
 		if pages, err := web.New(o); err == nil || pages != nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)

@@ -27,6 +27,8 @@ type personView struct {
 	Ends                   *when
 	Polled                 bool
 	Devices                []deviceView
+	Guide                  guide // of their cloud
+	Retired                bool  // which has been turned off
 }
 
 type deviceView struct {
@@ -47,7 +49,8 @@ type bridgeView struct {
 func (s *site) overview(w http.ResponseWriter, r *http.Request) {
 	report, err := s.Bridge.Report(r.Context())
 	if err == nil && len(report.People) == 0 {
-		seeOther(w, r, "connect"+untold(!cloudUntold(r)))
+		q := r.URL.Query()
+		seeOther(w, r, "connect"+untold(!q.Has("untold"), q.Get("untold")))
 		return
 	}
 	v := overviewView{page: s.page(r, "Overview", "overview"), Bridge: s.bridgeView(report, err)}
@@ -57,9 +60,7 @@ func (s *site) overview(w http.ResponseWriter, r *http.Request) {
 			v.Notice = "The cloud is being asked for " + called(asked) + "."
 		}
 	}
-	if cloudUntold(r) {
-		v.Notice = untoldNotice
-	}
+	v.Notice = or(s.untoldNotice(r), v.Notice)
 	for _, p := range report.People {
 		v.People = append(v.People, s.personView(p, v.Root))
 	}
@@ -76,6 +77,7 @@ func (s *site) personView(p bridge.PersonReport, root string) personView {
 		Resting: whole(p.Heart.RestingBPM), HRV: number(p.Heart.HRVMillis, 0),
 		Weighed: whenStamped(p.Body.MeasuredAt, now), Success: whenStamped(c.LastSuccess, now),
 		Next: whenStamped(c.NextPoll, now), Ends: whenStamped(c.SignInExpiresAt, now), Polled: c.LastSuccess != nil,
+		Guide: s.guide(p.Account.Backend), Retired: c.State == bridge.StateSourceRetired,
 	}
 	if c.Hint != nil {
 		v.Hint = hint(*c.Hint)

@@ -68,13 +68,12 @@ func (s *site) personPage(w http.ResponseWriter, r *http.Request, code int, prob
 	}
 	v := personPage{page: s.page(r, called(p.Account.Name), "person"), Removing: removing}
 	v.Live, v.Person = code == http.StatusOK, s.personView(p, v.Root)
+	v.Notice = s.untoldNotice(r)
 	switch {
 	case problem != "":
 		v.Notice, v.Failed = problem, true
 	case r.URL.Query().Get("asked") == "yes":
 		v.Notice = "The cloud is being asked."
-	case cloudUntold(r):
-		v.Notice = untoldNotice
 	case r.URL.Query().Get("renamed") == "yes":
 		v.Notice = "Renamed. Automations that name the old topics need the new ones; entities in Home Assistant stay."
 	}

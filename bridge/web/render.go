@@ -176,9 +176,6 @@ func sentence(s string) string {
 	return s + "."
 }
 
-// segment is a piece of a text: plain, or an address to follow.
-type segment struct{ Text, URL string }
-
 // links finds the addresses in a text.
 func links(s string) (list []segment) {
 	for _, at := range regexp.MustCompile(`https://[^\s<>"]*[\w/=-]`).FindAllStringIndex(s, -1) {

@@ -30,7 +30,7 @@ func (p people) Source(a bridge.Account) (fitbit.Source, error) {
 func (p people) Accounts(ctx context.Context) (list []bridge.Account, err error) {
 	stored, err := p.tokens.Accounts(ctx)
 	for _, s := range stored {
-		digest := sha256.Sum256([]byte(s.User))
+		digest := sha256.Sum256([]byte(s.Person))
 		list = append(list, bridge.Account{
 			Name: s.Name, UID: s.UID, Backend: s.Backend, Generation: s.Generation, Identity: hex.EncodeToString(digest[:8]),
 			SignedIn: s.SignedIn, SignInExpires: s.SignInExpires, Missing: p.desk.Missing(s),
@@ -135,7 +135,12 @@ func (h *house) signIn(r signin.Request, a fakecloud.Answer) {
 // consent answers the cloud's page, and returns the address that it leads back to.
 func (h *house) consent(address string, a fakecloud.Answer) string {
 	h.tb.Helper()
-	back, err := h.cloud.Consent(h.tb.Context(), address, a)
+	return h.consentAt(h.cloud, address, a)
+}
+
+func (h *house) consentAt(cloud *fakecloud.Cloud, address string, a fakecloud.Answer) string {
+	h.tb.Helper()
+	back, err := cloud.Consent(h.tb.Context(), address, a)
 	if err != nil {
 		h.tb.Fatal(err)
 	}

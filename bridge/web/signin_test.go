@@ -21,15 +21,6 @@ type outcome struct {
 	lacks  []string
 }
 
-// A domain of one's own has to be made known to the console, this machine has not.
-func TestChecklistOfAnOwnDomain(t *testing.T) {
-	t.Parallel()
-	const domains = "For an address of your own, first add its domain under Branding → Authorized domains."
-	newHouse(t, plan{}).browser().get("/connect").wants(http.StatusOK).lacks(domains)
-	newHouse(t, plan{elsewhere: true}).browser().get("/connect").wants(http.StatusOK).lacks(domains)
-	newHouse(t, plan{redirect: "https://scales.example.org/oauth/callback"}).browser().get("/connect").wants(http.StatusOK, domains)
-}
-
 // TestOutcomes shows for each way in which a sign-in goes wrong its own sentence and
 // its own next step.
 func TestOutcomes(t *testing.T) {
@@ -83,7 +74,7 @@ func TestOutcomes(t *testing.T) {
 		},
 		"test mode": {
 			begin: []string{"client", "new", "id", testingID, "secret", testingSecret},
-			want:  []string{"Anna is connected", "The Google Cloud project is in test mode: this sign-in ends 21 Mar, ", "Publish the app (Google Auth Platform → Audience → Publish app), then sign in once more."},
+			want:  []string{"Anna is connected", "This sign-in ends 21 Mar, ", "The Google Cloud project is in test mode. Publish the app (Google Auth Platform → Audience → Publish app), then sign in once more."},
 		},
 		"revoked on the way": {
 			spoil: func(h *house, back string) string { h.cloud.Person("anna").Revoke(); return back },

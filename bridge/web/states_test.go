@@ -207,7 +207,7 @@ func TestNobodyIsLedToTheForm(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, plan{})
 	b := h.browser()
-	first := b.get("/").follow().wants(http.StatusOK, "Welcome", "Nobody is connected yet.", h.redirect, "project in the configuration (first-client)")
+	first := b.get("/").follow().wants(http.StatusOK, "Welcome", "Nobody is connected yet.", h.redirect, "the Google Cloud project in the configuration (first-client.apps.google…)")
 	if first.at.Path != "/connect" {
 		t.Errorf("led to %s", first.at.Path)
 	}

@@ -1,5 +1,6 @@
 // Package web is the front panel: it shows how everybody is, connects people, and
-// explains what went wrong and what to do.
+// explains what went wrong and what to do. Whatever it says of a cloud is that cloud's
+// own guide: it names none itself.
 //
 // It promises pages that work without JavaScript, at any address: directly, behind a
 // proxy, under a sub-path, inside Home Assistant. Every link and every redirect is
@@ -17,9 +18,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -71,7 +74,6 @@ type Options struct {
 	Broker   Broker
 	// BrokerURL is what the page calls the broker; without credentials.
 	BrokerURL string
-	Scopes    []string // to be ticked in the cloud's console
 	Version   string
 
 	Password       string // plain or bcrypt; see door.Options
@@ -85,9 +87,9 @@ type Options struct {
 // site is what all handlers share.
 type site struct {
 	Options
-	pages    func() pages // parsed when first needed: most of the time nobody looks
-	redirect *url.URL     // where browsers come back from the cloud
-	callback string       // its path, below the root
+	pages     func() pages        // parsed when first needed: most of the time nobody looks
+	redirects map[string]*url.URL // where browsers come back from each cloud
+	callbacks []string            // the paths of them, below the root
 }
 
 // New returns the pages behind their door. An error names the key of the
@@ -99,19 +101,24 @@ func New(o Options) (http.Handler, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	cloud, ok := o.Desk.Clouds[o.Desk.Default]
-	if !ok {
+	if _, ok := o.Desk.Clouds[o.Desk.Default]; !ok {
 		return nil, fmt.Errorf("there is no cloud called %q", o.Desk.Default)
 	}
-	s := &site{Options: o, pages: sync.OnceValue(parsePages)}
-	var err error
-	if s.redirect, err = url.Parse(cloud.RedirectURL); err != nil {
-		return nil, errors.New("redirect_url: is no address")
+	s := &site{Options: o, pages: sync.OnceValue(parsePages), redirects: make(map[string]*url.URL)}
+	targets := o.Desk.ConsentOrigins()
+	for _, backend := range slices.Sorted(maps.Keys(o.Desk.Clouds)) {
+		redirect, err := url.Parse(o.Desk.Clouds[backend].RedirectURL)
+		if err != nil || redirect.Host == "" {
+			return nil, errors.New(backend + ".redirect_url: is no address")
+		}
+		s.redirects[backend] = redirect
+		s.callbacks = append(s.callbacks, s.belowRoot(redirect))
+		targets = append(targets, redirect.Scheme+"://"+redirect.Host)
 	}
-	s.callback = s.belowRoot(s.redirect)
+	slices.Sort(targets)
 	d, err := door.New(door.Options{
 		Password: o.Password, TrustedProxies: o.TrustedProxies, BaseURL: o.BaseURL,
-		FormTargets: append(o.Desk.ConsentOrigins(), origin(s.redirect)), Callbacks: []string{s.callback}, Assets: "/assets/",
+		FormTargets: slices.Compact(targets), Callbacks: s.callbacks, Assets: "/assets/",
 		Login: s.login, Refuse: s.refuse, Now: o.Now, Log: o.Log,
 	})
 	if err != nil {
@@ -119,8 +126,6 @@ func New(o Options) (http.Handler, error) {
 	}
 	return d.Guard(s.routes()), nil
 }
-
-func origin(u *url.URL) string { return u.Scheme + "://" + u.Host }
 
 // belowRoot is the path of an address as it arrives here, where the base URL has a
 // path of its own that goes before it.
@@ -177,14 +182,14 @@ func (s *site) routes() http.Handler {
 	})
 }
 
-// comesBack reports whether a browser comes from the cloud. The root may be the
-// redirect address, and is a page too.
+// comesBack reports whether a browser comes from a cloud. The root may be a redirect
+// address, and is a page too.
 func (s *site) comesBack(r *http.Request) bool {
-	if r.Method != http.MethodGet || r.URL.Path != s.callback {
+	if r.Method != http.MethodGet || !slices.Contains(s.callbacks, r.URL.Path) {
 		return false
 	}
 	q := r.URL.Query()
-	return s.callback != "/" || q.Has("code") || q.Has("error")
+	return r.URL.Path != "/" || q.Has("code") || q.Has("error")
 }
 
 // health answers whether the process works. A broker that is away is no reason to

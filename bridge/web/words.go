@@ -59,7 +59,7 @@ func detail(c bridge.ConnectionState) string {
 // hint is what to do, without the command and the address that the page has a button
 // for. The command may name somebody by the name they had when it was written down.
 func hint(text string) string {
-	return strings.TrimSpace(regexp.MustCompile(`( at https?://\S+, or with| with)?: fitbit2mqtt connect\b( [\w-]+)?( --move\b)?`).ReplaceAllString(text, ""))
+	return strings.TrimSpace(regexp.MustCompile(`( at https?://\S+, or with| with)?: fitbit2mqtt connect\b( [\w-]+)?( --backend [\w-]+| --[a-z-]+)*`).ReplaceAllString(text, ""))
 }
 
 // signInLabel is what the button of a connection in trouble says; empty for none.

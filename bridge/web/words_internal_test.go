@@ -62,17 +62,14 @@ func TestDetail(t *testing.T) {
 func TestHint(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"":                                       "",
-		"wait":                                   "wait",
-		"start again: fitbit2mqtt connect anna":  "start again",
-		"start again: fitbit2mqtt connect ":      "start again",
-		"start again: fitbit2mqtt connect":       "start again",
-		"start again: fitbit2mqtt connect a-b_2": "start again",
-		"start again: fitbit2mqtt connect ACCOUNT":                                                                   "start again",
-		"or hand it over with: fitbit2mqtt connect anna --move":                                                      "or hand it over",
-		"sign in again at https://home.example/fitbit/people/anna, or with: fitbit2mqtt connect anna":                "sign in again",
-		"publish the app (Audience), then sign in again at http://nas:8080/people/a, or with: fitbit2mqtt connect a": "publish the app (Audience), then sign in again",
-		"look for a newer version of fitbit2mqtt":                                                                    "look for a newer version of fitbit2mqtt",
+		"": "", "wait": "wait", "look for a newer version of fitbit2mqtt": "look for a newer version of fitbit2mqtt",
+		"start again: fitbit2mqtt connect anna": "start again", "start again: fitbit2mqtt connect ": "start again", "start again: fitbit2mqtt connect": "start again",
+		"start again: fitbit2mqtt connect a-b_2": "start again", "start again: fitbit2mqtt connect ACCOUNT": "start again",
+		"go on with Elsewhere: fitbit2mqtt connect anna --backend elsewhere":                                                                "go on with Elsewhere",
+		"or hand it over with: fitbit2mqtt connect anna --move":                                                                             "or hand it over",
+		"if this is it, say so: fitbit2mqtt connect a --backend b --same-person; or hand it over: fitbit2mqtt connect a --backend b --move": "if this is it, say so; or hand it over",
+		"sign in again at https://home.example/fitbit/people/anna, or with: fitbit2mqtt connect anna":                                       "sign in again",
+		"publish the app (Audience), then sign in again at http://nas:8080/people/a, or with: fitbit2mqtt connect a":                        "publish the app (Audience), then sign in again",
 	} {
 		if got := hint(text); got != want {
 			t.Errorf("%q became %q", text, got)
@@ -156,7 +153,7 @@ func TestBattery(t *testing.T) {
 func TestShort(t *testing.T) {
 	t.Parallel()
 	for id, want := range map[string]string{
-		"123-abc.apps.googleusercontent.com": "123-abc", "plain": "plain", strings.Repeat("x", 30): strings.Repeat("x", 24) + "…",
+		"plain": "plain", strings.Repeat("x", 30): strings.Repeat("x", 24) + "…",
 	} {
 		if got := short(id); got != want {
 			t.Errorf("%s: %s", id, got)

@@ -55,10 +55,10 @@ func TestBrowserNewsOnce(t *testing.T) {
 	h.fill("New name", "anneke")
 	h.follow("Rename Anna")
 	h.newsOnce("Renamed.", h.root+"people/anneke")
-	h.visit(h.root + "people/anneke?days=7&cloud=untold#table-title")
-	h.newsOnce("The cloud could not be told.", h.root+"people/anneke?days=7#table-title")
-	h.visit(h.root + "connect?cloud=untold") // where the last one's removal leads to
-	h.newsOnce("The cloud could not be told.", h.root+"connect")
+	h.visit(h.root + "people/anneke?days=7&untold=google#table-title")
+	h.newsOnce("Google could not be told.", h.root+"people/anneke?days=7#table-title")
+	h.visit(h.root + "connect?untold=google") // where the last one's removal leads to
+	h.newsOnce("Google could not be told.", h.root+"connect")
 }
 
 // newsOnce wants a notice here, and another address to come back to.

@@ -88,7 +88,7 @@ func TestBrowserLook(t *testing.T) {
 				h.clickOn("summary", name)
 			}
 		}},
-		{"connect", func() { h.visit(h.root + "connect"); h.click("Forget a project") }},
+		{"connect", func() { h.visit(h.root + "connect"); h.click("Forget a client") }},
 		{"sign-in required", func() {
 			w.cloud.Person("ben").Revoke()
 			h.visit(h.root)

@@ -125,7 +125,7 @@ func TestBrowserEnteredClient(t *testing.T) {
 	t.Parallel()
 	h := moveIn(t, newWorld(t, "anna"), panelConfig{})
 	h.fill("Name", "anna")
-	h.click("Another project")
+	h.click("Another Google Cloud project")
 	h.fill("Client ID", "other-client")
 	h.fill("Client secret", "other-secret")
 	h.follow("Continue")

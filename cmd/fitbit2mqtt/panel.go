@@ -13,7 +13,6 @@ import (
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge"
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/web"
-	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/googlehealth"
 )
 
 // firstLook is how long the first page waits for the bridge.
@@ -38,7 +37,7 @@ func (h *house) openPanel(ctx context.Context, b *bridge.Bridge, broker *broker)
 	}
 	pages, err := web.New(web.Options{
 		Bridge: b, Accounts: h.tokens, History: h.history, Desk: h.desk,
-		Broker: broker.client, BrokerURL: redactURL(broker.url), Scopes: googlehealth.Scopes(), Version: buildVersion().Version,
+		Broker: broker.client, BrokerURL: redactURL(broker.url), Version: buildVersion().Version,
 		Password: c.Password, TrustedProxies: c.proxies(), BaseURL: c.BaseURL, Sealed: h.config.StoreKey != "", Log: h.log,
 	})
 	if err != nil {

@@ -41,7 +41,7 @@ func clouds(c config, client *http.Client) map[string]signin.Cloud {
 			Source: func(t fitbit.Tokens) fitbit.Source {
 				return googlehealth.New(googlehealth.Options{Endpoint: c.Google.Endpoint, Tokens: t, HTTP: client})
 			},
-			Missing: googlehealth.Missing,
+			Missing: googlehealth.Missing, Scopes: googlehealth.Scopes(), Guide: googlehealth.Guide(),
 		},
 	}
 }

@@ -15,7 +15,7 @@
   // A notice is news once: a reload does not repeat it.
   const forget = () => {
     const address = new URL(location.href);
-    for (const name of ["asked", "renamed", "cloud"]) address.searchParams.delete(name);
+    for (const name of ["asked", "renamed", "untold"]) address.searchParams.delete(name);
     if (address.href !== location.href) history.replaceState(history.state, "", address);
   };
 

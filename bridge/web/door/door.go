@@ -38,7 +38,7 @@ type Options struct {
 	// BaseURL is where people reach the page, such as https://home.example.org/fitbit.
 	BaseURL string
 	// FormTargets are the origins to which a form may lead on, such as
-	// https://accounts.google.com. A sign-in that comes back under another origin than
+	// https://accounts.example.org. A sign-in that comes back under another origin than
 	// it left needs that origin here too: browsers follow the whole way.
 	FormTargets []string
 	// Callbacks are the paths, below the page's root, at which sign-ins come back.
