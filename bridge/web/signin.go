@@ -87,6 +87,7 @@ type signInView struct {
 	Detail, Hint string
 	Other        bool   // somebody else's account, as it seems
 	Unconfirmed  bool   // or perhaps not somebody else's
+	Retired      bool   // the cloud has been turned off
 	UID          string // of the account; empty if there is none yet
 	Client       string // through which it was tried
 	Reenter      bool   // its secret, which was wrong
@@ -123,6 +124,7 @@ func (s *site) showSignIn(w http.ResponseWriter, r *http.Request, code int, prob
 	if t != nil {
 		v.Detail, v.Hint = t.Error(), hint(t.Hint)
 		v.Other, v.Unconfirmed = t.Code == signin.OtherIdentity, t.Code == signin.Unconfirmed
+		v.Retired = t.Code == signin.Retired
 		v.Reenter = t.Reason == "invalid_client" && p.Client != "" && p.Client != s.Desk.Clouds[p.Backend].ClientID
 		if t.Code == signin.Over && v.Name == "" {
 			code = http.StatusNotFound

@@ -30,7 +30,8 @@ type home struct {
 	panel  panelConfig
 	broker string
 	bridge *command
-	root   string // the page's address
+	root   string     // the page's address
+	left   *leftCloud // nil if there is only one cloud
 }
 
 // moveIn starts a bridge and opens its page.
@@ -47,7 +48,12 @@ func moveIn(t *testing.T, w *world, c panelConfig) *home {
 func (h *home) start() {
 	t := h.tab.t
 	t.Helper()
-	h.bridge = begin(t, "run", "--config", h.world.panel(h.broker, h.panel))
+	config := h.world.panel(h.broker, h.panel)
+	if h.left == nil {
+		h.bridge = begin(t, "run", "--config", config)
+	} else {
+		h.bridge = h.left.beside(t, config)
+	}
 	line, ok := h.bridge.err.line("the page is open", patience)
 	if !ok {
 		t.Fatalf("the page does not open:\n%s", h.bridge.err)

@@ -128,10 +128,16 @@ type command struct {
 
 func begin(tb testing.TB, args ...string) *command {
 	tb.Helper()
+	return launch(tb, func(ctx context.Context, std stdio) int { return run(ctx, args, std) })
+}
+
+// launch runs what is almost a command.
+func launch(tb testing.TB, program func(context.Context, stdio) int) *command {
+	tb.Helper()
 	ctx, stop := context.WithCancel(tb.Context())
 	r, w := io.Pipe()
 	c := &command{t: tb, stop: stop, in: w, out: newBuffer(), err: newBuffer(), done: make(chan int, 1)}
-	go func() { c.done <- run(ctx, args, stdio{in: r, out: c.out, err: c.err}) }()
+	go func() { c.done <- program(ctx, stdio{in: r, out: c.out, err: c.err}) }()
 	tb.Cleanup(func() {
 		stop()
 		_ = w.Close()
