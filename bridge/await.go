@@ -67,22 +67,22 @@ func (l *ledger) held(old *ledger, in listing) listing {
 			break
 		}
 	}
-	known := make(map[string]bool)
+	weights, fats := make(ids), make(ids) // known of the listed cloud
 	for _, w := range old.weights {
-		known["w"+w.ID] = true
+		weights[w.ID] = weights[w.ID] || w.Cloud == in.cloud
 	}
 	for _, f := range old.fats {
-		known["f"+f.ID] = true
+		fats[f.ID] = fats[f.ID] || f.Cloud == in.cloud
 	}
 	from = from.Add(-sameMoment) // what belongs to the awaited weigh-in waits with it
 	if in.weights != nil {
 		in.weights = new(slices.DeleteFunc(slices.Clone(*in.weights), func(w fitbit.Weight) bool {
-			return !known["w"+w.ID] && !w.Time.Before(from)
+			return !weights[w.ID] && !w.Time.Before(from)
 		}))
 	}
 	if in.fats != nil {
 		in.fats = new(slices.DeleteFunc(slices.Clone(*in.fats), func(f fitbit.BodyFat) bool {
-			return !known["f"+f.ID] && !f.Time.Before(from)
+			return !fats[f.ID] && !f.Time.Before(from)
 		}))
 	}
 	return in

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"slices"
 	"time"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
@@ -96,7 +95,7 @@ func (p *person) fetchHeart(ctx context.Context) error {
 	now := p.now().In(p.location())
 	today := fitbit.DateOf(now)
 	first := today.AddDays(-1) // yesterday's numbers become final after a late sync
-	if len(p.days) == 0 {
+	if p.profile.HeartCloud != p.account.Backend {
 		first = today.AddDays(1 - heartHistoryDays)
 	}
 	week := today.AddDays(1 - freshDays)
@@ -139,6 +138,9 @@ func (p *person) fetchHeart(ctx context.Context) error {
 		return ctx.Err()
 	}
 	next.LastSuccess = p.profile.LastSuccess
+	if !stops(worst) && !errors.Is(worst, fitbit.ErrUnavailable) { // what time mends is asked for again as a whole
+		next.HeartCloud = p.account.Backend
+	}
 	return worse(worst, p.learnHeart(ctx, next, fetched, today))
 }
 
@@ -146,7 +148,7 @@ func (p *person) learnHeart(ctx context.Context, next Profile, fetched []fitbit.
 	days := maps.Clone(p.days)
 	changed := days.add(fetched)
 	same := next.HeartDate == p.profile.HeartDate && next.Latest.Time.Equal(p.profile.Latest.Time) &&
-		next.Latest.BPM == p.profile.Latest.BPM
+		next.Latest.BPM == p.profile.Latest.BPM && next.HeartCloud == p.profile.HeartCloud
 	if len(changed) == 0 && same {
 		return nil
 	}
@@ -156,43 +158,4 @@ func (p *person) learnHeart(ctx context.Context, next Profile, fetched []fitbit.
 	days.forgetBefore(today.AddDays(-heartHistoryDays))
 	p.days = days
 	return nil
-}
-
-// fetchDevices asks for the paired scales and trackers, and withdraws those that
-// are gone.
-func (p *person) fetchDevices(ctx context.Context) error {
-	var devices []fitbit.Device
-	err := p.try(ctx, fitbit.DevicesMetric, func() (err error) {
-		devices, err = p.source.Devices(ctx)
-		return err
-	})
-	if err != nil || slices.EqualFunc(devices, p.paired, sameDevice) {
-		return err
-	}
-	if err := p.record(ctx, p.ledger, Entry{Devices: &devices}); err != nil {
-		return err
-	}
-	states, configs := p.states(), p.configs()
-	p.pair(devices)
-	p.showDevices()
-	p.announce()
-	inUse := make(map[string]bool)
-	for _, topic := range p.states() {
-		inUse[topic] = true
-	}
-	for _, m := range p.configs() {
-		inUse[m.Topic] = true
-	}
-	for _, m := range configs {
-		if !inUse[m.Topic] {
-			p.b.teller.bury(ctx, m)
-		}
-	}
-	p.b.board.clear(slices.DeleteFunc(states, func(t string) bool { return inUse[t] })...)
-	return nil
-}
-
-func sameDevice(a, b fitbit.Device) bool {
-	return a.ID == b.ID && a.Name == b.Name && a.Type == b.Type && a.Battery == b.Battery &&
-		equal(a.BatteryPercent, b.BatteryPercent) && a.LastSync.Equal(b.LastSync)
 }

@@ -14,7 +14,7 @@ const backfillAge = 24 * time.Hour
 // ledger holds all readings of one person and the weigh-ins they amount to.
 type ledger struct {
 	weights  []KnownWeight
-	fats     []fitbit.BodyFat
+	fats     []KnownFat
 	weighIns []WeighIn
 
 	// doubted are readings that the last complete listing lacked: a list that has
@@ -24,20 +24,23 @@ type ledger struct {
 	awaited map[string]time.Time
 }
 
-// ids is a set of readings.
+// ids is a set of readings of one cloud, or of weigh-ins.
 type ids map[string]bool
 
-func newLedger(weights []KnownWeight, fats []fitbit.BodyFat) *ledger {
+func newLedger(weights []KnownWeight, fats []KnownFat) *ledger {
 	l := &ledger{weights: slices.Clone(weights), fats: slices.Clone(fats)}
 	l.weighIns = assemble(l.weights, l.fats)
 	return l
 }
 
-// listing is what the cloud says of a window. A nil list was not asked for.
+// listing is what a cloud says of a window. A nil list was not asked for.
 type listing struct {
+	cloud   string
 	window  fitbit.Window
 	weights *[]fitbit.Weight
 	fats    *[]fitbit.BodyFat
+	// news is since when a weigh-in that was not known is one; zero: ever.
+	news time.Time
 }
 
 // revision is what a listing changes in the ledger.
@@ -86,13 +89,13 @@ func (l *ledger) compare(in listing, now time.Time) revision {
 		Weights: changedWeights(l.weights, next.weights), Fats: fats.changed,
 		GoneWeights: weights.gone, GoneFats: fats.gone,
 	}
-	r.found = l.findings(next, now)
+	r.found = l.findings(next, in, now, recognised(next, weights, fats))
 	return r
 }
 
 // take makes l what old becomes with the changes.
-func (l *ledger) take(old *ledger, weights merged[KnownWeight], fats merged[fitbit.BodyFat]) {
-	l.weights, l.fats = weights.apply(old.weights, weightFace), fats.apply(old.fats, fatFace)
+func (l *ledger) take(old *ledger, weights merged[KnownWeight], fats merged[KnownFat]) {
+	l.weights, l.fats = weights.apply(old.weights), fats.apply(old.fats)
 	l.weighIns = assemble(l.weights, l.fats)
 }
 
@@ -109,7 +112,7 @@ func (l *ledger) newestFat(weighIns []WeighIn, asOf time.Time) (fat *fitbit.Body
 		n = sort.Search(n, func(i int) bool { return l.fats[i].Time.After(asOf) })
 	}
 	if n > 0 {
-		fat = &l.fats[n-1]
+		fat = &l.fats[n-1].BodyFat
 	}
 	for _, w := range slices.Backward(weighIns) {
 		if w.Fat == nil {
@@ -123,117 +126,54 @@ func (l *ledger) newestFat(weighIns []WeighIn, asOf time.Time) (fat *fitbit.Body
 	return fat
 }
 
-// merged is what a listing changes in one list of readings.
-type merged[T any] struct {
-	changed []T      // new or different
-	gone    []string // doubted before and missing again
-	doubted ids      // missing for the first time, or doubted before and not listed this time
-	doubt   bool     // there is one of the former
-}
-
-// same reports whether the list is as it was.
-func (m merged[T]) same() bool { return len(m.changed)+len(m.gone) == 0 }
-
-// apply returns a list with the changes made.
-func (m merged[T]) apply(known []T, look func(T) face) []T {
-	settled := make(ids, len(m.changed)+len(m.gone))
-	for _, v := range m.changed {
-		settled[look(v).id] = true
-	}
-	for _, id := range m.gone {
-		settled[id] = true
-	}
-	all := make([]T, 0, len(known)+len(m.changed))
-	for _, v := range known {
-		if !settled[look(v).id] {
-			all = append(all, v)
-		}
-	}
-	return append(all, m.changed...)
-}
-
-func (l *ledger) merge(in listing) (weights merged[KnownWeight], fats merged[fitbit.BodyFat]) {
-	if in.weights != nil {
-		listed, place := make([]KnownWeight, len(*in.weights)), make(map[string]int, len(*in.weights))
-		for i, w := range *in.weights {
-			listed[i].Weight, place[w.ID] = w, i
-		}
-		for _, w := range l.weights {
-			if i, known := place[w.ID]; known {
-				listed[i].WeighIn = w.WeighIn
-			}
-		}
-		weights = merge(l.weights, listed, in.window, l.doubtedWeights, weightFace)
-	}
+// merge compares the ledger with a listing. A weigh-in that another cloud has told of
+// goes over to the listed one as a whole, under its id.
+func (l *ledger) merge(in listing) (weights merged[KnownWeight], fats merged[KnownFat]) {
 	if in.fats != nil {
-		fats = merge(l.fats, *in.fats, in.window, l.doubtedFats, fatFace)
+		listed := make([]KnownFat, len(*in.fats))
+		for i, f := range *in.fats {
+			listed[i] = KnownFat{f, in.cloud}
+		}
+		fats = merge(l.fats, listed, in, l.doubtedFats, sameFat)
+		for _, t := range fats.twins {
+			fats.gone = append(fats.gone, t.old.Ref())
+		}
+	}
+	if in.weights == nil {
+		return weights, fats
+	}
+	listed, place := make([]KnownWeight, len(*in.weights)), make(map[string]int, len(*in.weights))
+	for i, w := range *in.weights {
+		listed[i].Weight, listed[i].Cloud, place[w.ID] = w, in.cloud, i
+	}
+	for _, w := range l.weights {
+		if i, known := place[w.ID]; known && w.Cloud == in.cloud {
+			listed[i].WeighIn = w.WeighIn
+		}
+	}
+	weights = merge(l.weights, listed, in, l.doubtedWeights, sameWeight)
+	gone := make(ids)
+	for _, t := range weights.twins {
+		weights.changed[t.fresh].WeighIn, gone[t.old.WeighIn] = t.old.WeighIn, true
+	}
+	for _, w := range l.weights {
+		if w.Cloud != in.cloud && gone[w.WeighIn] {
+			weights.gone = append(weights.gone, w.Ref())
+		}
 	}
 	return weights, fats
-}
-
-// face is what can be compared of a reading.
-type face struct {
-	id    string
-	at    time.Time
-	value float64
-	fitbit.Origin
-}
-
-func weightFace(w KnownWeight) face { return face{w.ID, w.Time, w.Kilograms, w.Origin} }
-func fatFace(f fitbit.BodyFat) face { return face{f.ID, f.Time, f.Percent, f.Origin} }
-func (f face) differs(other face) bool {
-	return !f.at.Equal(other.at) || offset(f.at) != offset(other.at) || f.value != other.value || f.Origin != other.Origin
-}
-
-func offset(t time.Time) int {
-	_, seconds := t.Zone()
-	return seconds
-}
-
-// merge compares known readings with a complete list of a window.
-func merge[T any](known, listed []T, window fitbit.Window, doubted ids, look func(T) face) merged[T] {
-	m := merged[T]{doubted: make(ids)}
-	fresh := make(map[string]T, len(listed))
-	for _, v := range listed {
-		fresh[look(v).id] = v
-	}
-	for _, old := range known {
-		f := look(old)
-		v, stays := fresh[f.id]
-		switch {
-		case stays:
-			if delete(fresh, f.id); look(v).differs(f) {
-				m.changed = append(m.changed, v)
-			}
-		case !window.Contains(f.at):
-			if doubted[f.id] {
-				m.doubted[f.id] = true
-			}
-		case doubted[f.id]:
-			m.gone = append(m.gone, f.id)
-		default:
-			m.doubted[f.id], m.doubt = true, true
-		}
-	}
-	for _, v := range listed { // in the list's order
-		if _, isNew := fresh[look(v).id]; isNew {
-			m.changed = append(m.changed, v)
-			delete(fresh, look(v).id)
-		}
-	}
-	return m
 }
 
 // changedWeights lists the readings that are new, or differ, or have moved to
 // another weigh-in.
 func changedWeights(old, current []KnownWeight) []KnownWeight {
-	before := make(map[string]KnownWeight, len(old))
+	before := make(map[Ref]KnownWeight, len(old))
 	for _, w := range old {
-		before[w.ID] = w
+		before[w.Ref()] = w
 	}
 	var changed []KnownWeight
 	for _, w := range current {
-		if o, known := before[w.ID]; !known || o.WeighIn != w.WeighIn || weightFace(o).differs(weightFace(w)) {
+		if o, known := before[w.Ref()]; !known || o.WeighIn != w.WeighIn || o.face().differs(w.face()) {
 			changed = append(changed, w)
 		}
 	}
@@ -241,7 +181,7 @@ func changedWeights(old, current []KnownWeight) []KnownWeight {
 }
 
 // findings compares two states of the ledger, oldest first.
-func (l *ledger) findings(next *ledger, now time.Time) []finding {
+func (l *ledger) findings(next *ledger, in listing, now time.Time, told recognition) []finding {
 	old := make(map[string]WeighIn, len(l.weighIns))
 	for _, w := range l.weighIns {
 		old[w.ID] = w
@@ -256,12 +196,14 @@ func (l *ledger) findings(next *ledger, now time.Time) []finding {
 		delete(old, w.ID)
 		late := now.Sub(w.Time) > backfillAge
 		switch {
-		case known && o.same(w):
+		case known && (o.same(w) || told.same(o, w)):
 			continue
 		case known && o.Fat == nil && late && o.sameWeight(w):
 			continue // an old weigh-in has become more complete: nobody waits for that
 		case known:
 			f.kind = Correction
+		case told.parts[w.ID] || w.Time.Before(in.news):
+			continue
 		case late:
 			f.kind = Backfill
 		default:
@@ -270,7 +212,7 @@ func (l *ledger) findings(next *ledger, now time.Time) []finding {
 		found = append(found, f)
 	}
 	for i, w := range l.weighIns {
-		if _, deleted := old[w.ID]; deleted {
+		if _, deleted := old[w.ID]; deleted && !told.weighIns[w.ID] {
 			f := finding{kind: Deletion, weighIn: w}
 			if i > 0 {
 				f.before = &l.weighIns[i-1]

@@ -36,30 +36,41 @@ func pct(id string, t time.Time, v float64, from fitbit.Origin) fitbit.BodyFat {
 	return fitbit.BodyFat{ID: id, Time: t, Percent: v, Origin: from}
 }
 
-// book is a ledger with a clock.
+// readingsOf are readings as a cloud's, in which nobody knows of weigh-ins yet.
+func readingsOf(cloud string, weights []fitbit.Weight, fats []fitbit.BodyFat) (w []KnownWeight, f []KnownFat) {
+	for _, v := range weights {
+		w = append(w, KnownWeight{Weight: v, Cloud: cloud})
+	}
+	for _, v := range fats {
+		f = append(f, KnownFat{v, cloud})
+	}
+	return w, f
+}
+
+// book is a ledger with a clock, and the cloud that it is shown listings of.
 type book struct {
-	t    *testing.T
-	now  time.Time
-	l    *ledger
-	last revision
+	t     *testing.T
+	now   time.Time
+	cloud string
+	l     *ledger
+	last  revision
 }
 
 func newBook(t *testing.T) *book {
 	t.Helper()
-	return &book{t: t, now: at(30), l: newLedger(nil, nil)}
+	return &book{t: t, now: at(30), cloud: "google", l: newLedger(nil, nil)}
 }
 
 // habit gives the book a week in which the Aria Air sent body fat and the Aria 1 did not.
 func (b *book) habit() *book {
-	var weights []KnownWeight
+	var weights []fitbit.Weight
 	var fats []fitbit.BodyFat
 	for i := range 7 {
 		day := daysAgo(40 + i)
-		weights = append(weights, KnownWeight{Weight: kg(fmt.Sprint("air", i), day, 79, aria)})
-		weights = append(weights, KnownWeight{Weight: kg(fmt.Sprint("one", i), day.Add(time.Hour), 60, plain)})
+		weights = append(weights, kg(fmt.Sprint("air", i), day, 79, aria), kg(fmt.Sprint("one", i), day.Add(time.Hour), 60, plain))
 		fats = append(fats, pct(fmt.Sprint("f", i), day, 25, aria))
 	}
-	b.l = newLedger(weights, fats)
+	b.l = newLedger(readingsOf(b.cloud, weights, fats))
 	return b
 }
 
@@ -75,6 +86,7 @@ func (b *book) glance(weights ...fitbit.Weight) []string {
 
 func (b *book) see(in listing) []string {
 	b.t.Helper()
+	in.cloud = b.cloud
 	before := fmt.Sprint(b.l)
 	b.last = b.l.compare(in, b.now)
 	if after := fmt.Sprint(b.l); after != before {
@@ -181,7 +193,7 @@ func TestADeletionTakesTwoListings(t *testing.T) {
 	expect(t, "no fat", b.list([]fitbit.Weight{a}, nil))
 	expect(t, "not asked for fat", b.glance(a))
 	expect(t, "fat deleted", b.list([]fitbit.Weight{a}, nil), "correction a 78 -")
-	if got := b.last.entry.GoneFats; len(got) != 1 || got[0] != "f" {
+	if got := b.last.entry.GoneFats; len(got) != 1 || got[0] != (Ref{b.cloud, "f"}) {
 		t.Errorf("gone fats: %v", got)
 	}
 }

@@ -50,16 +50,44 @@ type Tombs interface {
 // Past is all that is known of a person.
 type Past struct {
 	Weights []KnownWeight
-	Fats    []fitbit.BodyFat
+	Fats    []KnownFat
 	Days    []fitbit.HeartDay
-	Devices []fitbit.Device
+	Devices []KnownDevice
 	Profile Profile
 }
 
-// KnownWeight is a weight reading and the weigh-in it belongs to.
+// Ref names a reading: an id means something in its own cloud only.
+type Ref struct {
+	Cloud string // as [Account.Backend]
+	ID    string
+}
+
+// KnownWeight is a weight reading, the cloud that tells of it and the weigh-in it
+// belongs to.
 type KnownWeight struct {
 	fitbit.Weight
+	Cloud   string
 	WeighIn string // id of the weigh-in
+}
+
+// Ref returns the reading's name.
+func (w KnownWeight) Ref() Ref { return Ref{w.Cloud, w.ID} }
+
+// KnownFat is a body-fat reading and the cloud that tells of it.
+type KnownFat struct {
+	fitbit.BodyFat
+	Cloud string
+}
+
+// Ref returns the reading's name.
+func (f KnownFat) Ref() Ref { return Ref{f.Cloud, f.ID} }
+
+// KnownDevice is a paired device. Its ID is the one it was first published under, which
+// its topic and its entities keep whatever a cloud calls it.
+type KnownDevice struct {
+	fitbit.Device
+	Cloud   string // that lists it
+	CloudID string // its id there
 }
 
 // Profile holds the single values of a person. Zero fields are not known.
@@ -76,16 +104,20 @@ type Profile struct {
 	SweptAt time.Time
 	// Identity is whose readings these are, as [Account.Identity].
 	Identity string
+	// Cloud is the one that the body was last looked at thoroughly in, and HeartCloud
+	// the one that the last month of the heart was fetched from. Where they are not the
+	// account's, the person has moved and the first look is still to come.
+	Cloud, HeartCloud string
 }
 
 // Entry is one step of what became known. Nil fields change nothing.
 type Entry struct {
-	Weights     []KnownWeight    // new or changed
-	Fats        []fitbit.BodyFat // new or changed
-	GoneWeights []string         // ids deleted in the cloud
-	GoneFats    []string
+	Weights     []KnownWeight // new or changed
+	Fats        []KnownFat    // new or changed
+	GoneWeights []Ref         // deleted in their cloud, or told by another one now
+	GoneFats    []Ref
 	Days        []fitbit.HeartDay // replace what was known of the day
-	Devices     *[]fitbit.Device  // replaces the list
+	Devices     *[]KnownDevice    // replaces the list
 	Profile     *Profile
 	Events      []Event // owed to the broker from now on
 }

@@ -71,8 +71,8 @@ func (m *memory) Record(_ context.Context, uid string, e bridge.Entry) error {
 	}
 	m.records++
 	p := m.past[uid]
-	p.Weights = put(p.Weights, e.Weights, e.GoneWeights, func(w bridge.KnownWeight) string { return w.ID })
-	p.Fats = put(p.Fats, e.Fats, e.GoneFats, func(f fitbit.BodyFat) string { return f.ID })
+	p.Weights = put(p.Weights, e.Weights, e.GoneWeights, bridge.KnownWeight.Ref)
+	p.Fats = put(p.Fats, e.Fats, e.GoneFats, bridge.KnownFat.Ref)
 	p.Days = put(p.Days, e.Days, nil, func(d fitbit.HeartDay) fitbit.Date { return d.Date })
 	if e.Devices != nil {
 		p.Devices = *e.Devices

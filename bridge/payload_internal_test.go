@@ -19,12 +19,10 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // samples are all payloads, with everything known and with nothing known.
 func samples() map[string][]byte {
 	oslo := time.FixedZone("", 3600)
-	full := newLedger([]KnownWeight{
-		{Weight: kg("a", daysAgo(35), 80, aria)},
-		{Weight: kg("b", daysAgo(1), 78.9, aria)},
-		{Weight: kg("8f2c1", morning(), 78.424, aria)},
-	}, []fitbit.BodyFat{pct("f", morning(), 24.36, aria)})
-	bare := newLedger([]KnownWeight{{Weight: kg("x", morning(), 80, fitbit.Origin{Recorded: fitbit.RecordedOther})}}, nil)
+	full := newLedger(readingsOf("google", []fitbit.Weight{
+		kg("a", daysAgo(35), 80, aria), kg("b", daysAgo(1), 78.9, aria), kg("8f2c1", morning(), 78.424, aria),
+	}, []fitbit.BodyFat{pct("f", morning(), 24.36, aria)}))
+	bare := newLedger(readingsOf("google", []fitbit.Weight{kg("x", morning(), 80, fitbit.Origin{Recorded: fitbit.RecordedOther})}, nil))
 	day := fitbit.DateOf(morning())
 	heart := newHeartDays([]fitbit.HeartDay{
 		{
@@ -140,9 +138,9 @@ func keys(t *testing.T, object []byte) (list []string) {
 
 func TestBodyAsOf(t *testing.T) {
 	t.Parallel()
-	l := newLedger([]KnownWeight{
-		{Weight: kg("a", at(-600), 80, aria)}, {Weight: kg("b", at(0.5), 79, aria)}, {Weight: kg("c", at(45), 78, aria)},
-	}, []fitbit.BodyFat{pct("f", at(-600), 25, aria), pct("g", at(2), 24, aria), pct("h", at(46), 23, aria), pct("z", daysAgo(9), 30, aria)})
+	l := newLedger(readingsOf("google",
+		[]fitbit.Weight{kg("a", at(-600), 80, aria), kg("b", at(0.5), 79, aria), kg("c", at(45), 78, aria)},
+		[]fitbit.BodyFat{pct("f", at(-600), 25, aria), pct("g", at(2), 24, aria), pct("h", at(46), 23, aria), pct("z", daysAgo(9), 30, aria)}))
 	for _, c := range []struct {
 		asOf     time.Time
 		id       string
@@ -172,7 +170,7 @@ func TestNewestBodyFat(t *testing.T) {
 		"a newer one of its own":                          {[]fitbit.BodyFat{pct("f", at(1), 24.44, aria), pct("g", at(3600), 23, hand)}, 23},
 		"one older than the weighing":                     {[]fitbit.BodyFat{pct("g", daysAgo(3), 26, hand)}, 26},
 	} {
-		l := newLedger([]KnownWeight{{Weight: kg("a", at(0), 80, aria)}}, c.fats)
+		l := newLedger(readingsOf("google", []fitbit.Weight{kg("a", at(0), 80, aria)}, c.fats))
 		if s := l.body(time.Time{}, 0, "anna"); *s.BodyFatPct != c.want {
 			t.Errorf("%s: %v", name, *s.BodyFatPct)
 		}

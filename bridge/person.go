@@ -34,7 +34,7 @@ type person struct {
 	report  atomic.Pointer[PersonReport]
 
 	days     heartDays
-	paired   []fitbit.Device
+	paired   []KnownDevice
 	powered  map[string]bool // devices that have reported a battery in this run
 	troubles troubles
 
@@ -52,6 +52,9 @@ func newPerson(b *Bridge, a Account, source fitbit.Source, past Past) *person {
 		profile: past.Profile, troubles: make(troubles),
 	}
 	p.profile.Identity = a.Identity
+	if len(past.Days) == 0 {
+		p.profile.HeartCloud = "" // perhaps there is something to see by now
+	}
 	p.pair(past.Devices)
 	if !a.SignedIn {
 		p.troubles[fitbit.SettingsMetric] = a.lost(p.since)
@@ -167,8 +170,8 @@ func (p *person) configs() (list []hass.Message) {
 }
 
 // pair takes in the list of paired devices.
-func (p *person) pair(devices []fitbit.Device) {
-	p.paired = devices // never changed again: reports share it
+func (p *person) pair(devices []KnownDevice) {
+	p.paired = devices // never changed again
 	for _, d := range devices {
 		p.powered[d.ID] = p.powered[d.ID] || d.BatteryPercent != nil || d.Battery != ""
 	}
@@ -178,7 +181,10 @@ func (p *person) pair(devices []fitbit.Device) {
 func (p *person) show() {
 	r := PersonReport{
 		Account: p.account, Connection: p.connection(), Available: p.available(p.now()), Location: p.location(),
-		Heart: p.days.state(p.profile.HeartDate, p.profile.Latest, p.account.Name), Devices: p.paired, HeightMetres: p.profile.HeightMetres,
+		Heart: p.days.state(p.profile.HeartDate, p.profile.Latest, p.account.Name), HeightMetres: p.profile.HeightMetres,
+	}
+	for _, d := range p.paired {
+		r.Devices = append(r.Devices, d.Device)
 	}
 	r.Body, r.Delta = p.body()
 	p.report.Store(&r) // first: who hears of it from the broker finds it on the page

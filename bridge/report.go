@@ -34,7 +34,7 @@ type PersonReport struct {
 	Body       BodyState
 	Delta      *float64 // kg between the last two weigh-ins; nil if there are not two
 	Heart      HeartState
-	Devices    []fitbit.Device // not to be changed
+	Devices    []fitbit.Device // under the ids they are published under; not to be changed
 	// HeightMetres is 0 if it is not known.
 	HeightMetres float64
 	// Usage is what was asked of the cloud; nil if the source does not count.

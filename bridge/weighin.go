@@ -51,60 +51,59 @@ type cluster struct {
 // assemble puts readings together into weigh-ins, oldest first; in place it sorts
 // both lists by time and names the weigh-in of each weight. The same weighing seen
 // through several sources is one weigh-in, and the scale's word counts.
-func assemble(weights []KnownWeight, fats []fitbit.BodyFat) []WeighIn {
+func assemble(weights []KnownWeight, fats []KnownFat) []WeighIn {
 	slices.SortFunc(weights, func(a, b KnownWeight) int {
-		return cmp.Or(a.Time.Compare(b.Time), strings.Compare(a.ID, b.ID))
+		return cmp.Or(a.Time.Compare(b.Time), strings.Compare(a.ID, b.ID), strings.Compare(a.Cloud, b.Cloud))
 	})
-	slices.SortFunc(fats, func(a, b fitbit.BodyFat) int {
-		return cmp.Or(a.Time.Compare(b.Time), strings.Compare(a.ID, b.ID))
+	slices.SortFunc(fats, func(a, b KnownFat) int {
+		return cmp.Or(a.Time.Compare(b.Time), strings.Compare(a.ID, b.ID), strings.Compare(a.Cloud, b.Cloud))
 	})
-	clusters := group(weights)
-	slices.SortStableFunc(clusters, func(a, b cluster) int { return a.members[0].Time.Compare(b.members[0].Time) })
+	clusters, home := group(weights)
+	slices.SortStableFunc(clusters, func(a, b *cluster) int { return a.members[0].Time.Compare(b.members[0].Time) })
 	nameThem(clusters)
 	weighIns := make([]WeighIn, len(clusters))
-	idOf := make(map[string]string, len(weights))
 	for i, c := range clusters {
 		w := c.members[0]
 		weighIns[i] = WeighIn{ID: c.id, Time: w.Time, Kilograms: w.Kilograms, Origin: w.Origin}
-		for _, m := range c.members {
-			idOf[m.ID] = c.id
-		}
 	}
-	for i := range weights {
-		weights[i].WeighIn = idOf[weights[i].ID]
+	for i, c := range home {
+		weights[i].WeighIn = c.id
 	}
 	addFat(weighIns, clusters, fats)
 	return weighIns
 }
 
 // group finds the readings that are one weighing: near in time and weight, and
-// from different sources. Twice from one source is twice on the scale.
-func group(weights []KnownWeight) []cluster {
-	var clusters []cluster
+// from different sources. Twice from one source is twice on the scale. Readings of two
+// clouds are never one here: those that are have been recognised as twins. home is
+// where each reading belongs.
+func group(weights []KnownWeight) (clusters, home []*cluster) {
+	home = make([]*cluster, len(weights))
 	open := 0 // clusters before this one are too old to join
-	for _, w := range weights {
+	for n, w := range weights {
 		for open < len(clusters) && w.Time.Sub(clusters[open].members[0].Time).Abs() > 2*sameMoment {
 			open++
 		}
-		joined := false
-		for i := open; i < len(clusters) && !joined; i++ {
-			if joined = clusters[i].accepts(w); joined {
-				clusters[i].members = append(clusters[i].members, w)
-				slices.SortStableFunc(clusters[i].members, func(a, b KnownWeight) int {
-					return cmp.Compare(rank(a.Recorded), rank(b.Recorded))
-				})
+		for i := open; i < len(clusters) && home[n] == nil; i++ {
+			if clusters[i].accepts(w) {
+				home[n] = clusters[i]
 			}
 		}
-		if !joined {
-			clusters = append(clusters, cluster{members: []KnownWeight{w}})
+		if home[n] == nil {
+			home[n] = &cluster{}
+			clusters = append(clusters, home[n])
 		}
+		home[n].members = append(home[n].members, w)
+		slices.SortStableFunc(home[n].members, func(a, b KnownWeight) int {
+			return cmp.Compare(rank(a.Recorded), rank(b.Recorded))
+		})
 	}
-	return clusters
+	return clusters, home
 }
 
-func (c cluster) accepts(w KnownWeight) bool {
+func (c *cluster) accepts(w KnownWeight) bool {
 	return !slices.ContainsFunc(c.members, func(m KnownWeight) bool {
-		return m.Origin == w.Origin || w.Time.Sub(m.Time).Abs() > sameMoment || math.Abs(w.Kilograms-m.Kilograms) >= sameWeight
+		return m.Cloud != w.Cloud || m.Origin == w.Origin || w.Time.Sub(m.Time).Abs() > sameMoment || math.Abs(w.Kilograms-m.Kilograms) >= sameWeight
 	})
 }
 
@@ -124,13 +123,13 @@ func rank(r fitbit.Recording) int {
 // readings remember, first come first served, founders before joiners; else that
 // of its best reading. No two get the same, even where a reading comes back after
 // its weigh-in lived on in a copy.
-func nameThem(clusters []cluster) {
+func nameThem(clusters []*cluster) {
 	taken := make(map[string]bool, len(clusters))
 	claim := func(wanted func(KnownWeight) string) {
-		for i := range clusters {
-			for _, m := range clusters[i].members {
-				if id := wanted(m); clusters[i].id == "" && id != "" && !taken[id] {
-					clusters[i].id, taken[id] = id, true
+		for _, c := range clusters {
+			for _, m := range c.members {
+				if id := wanted(m); c.id == "" && id != "" && !taken[id] {
+					c.id, taken[id] = id, true
 				}
 			}
 		}
@@ -161,7 +160,7 @@ const (
 
 // addFat gives each body-fat reading to the nearest weigh-in of the same source.
 // It wants both lists sorted.
-func addFat(weighIns []WeighIn, clusters []cluster, fats []fitbit.BodyFat) {
+func addFat(weighIns []WeighIn, clusters []*cluster, fats []KnownFat) {
 	type pair struct {
 		link         int
 		distance     time.Duration
@@ -177,6 +176,7 @@ func addFat(weighIns []WeighIn, clusters []cluster, fats []fitbit.BodyFat) {
 			for n, m := range clusters[i].members {
 				d := m.Time.Sub(fat.Time).Abs()
 				switch {
+				case m.Cloud != fat.Cloud:
 				case d <= sameMoment && sameSource(m.Origin, fat.Origin):
 					pairs = append(pairs, pair{min(bySource+n, byCopy), d, i, f})
 				case d == 0:
@@ -191,8 +191,39 @@ func addFat(weighIns []WeighIn, clusters []cluster, fats []fitbit.BodyFat) {
 	used := make([]bool, len(fats))
 	for _, p := range pairs {
 		if weighIns[p.weighIn].Fat == nil && !used[p.fat] {
-			weighIns[p.weighIn].Fat, used[p.fat] = &fats[p.fat], true
+			weighIns[p.weighIn].Fat, used[p.fat] = &fats[p.fat].BodyFat, true
 		}
+	}
+	addForeignFat(weighIns, clusters, fats, used)
+}
+
+// addForeignFat gives weigh-ins that are left without the body fats left over of
+// another cloud: the one that somebody has moved to may know only one of the two.
+func addForeignFat(weighIns []WeighIn, clusters []*cluster, fats []KnownFat, used []bool) {
+	clouds := make(map[string]bool)
+	for _, c := range clusters {
+		clouds[c.members[0].Cloud] = true
+	}
+	for _, f := range fats {
+		clouds[f.Cloud] = true
+	}
+	if len(clouds) < 2 {
+		return
+	}
+	var lacking, left []face
+	var weighIn, fat []int // their places
+	for i, w := range weighIns {
+		if w.Fat == nil {
+			lacking, weighIn = append(lacking, clusters[i].members[0].face()), append(weighIn, i)
+		}
+	}
+	for i, f := range fats {
+		if !used[i] {
+			left, fat = append(left, f.face()), append(fat, i)
+		}
+	}
+	for _, m := range pairUp(lacking, left, func(i, j int) (float64, bool) { return 0, lacking[i].Cloud != left[j].Cloud }) {
+		weighIns[weighIn[m.a]].Fat = &fats[fat[m.b]].BodyFat
 	}
 }
 

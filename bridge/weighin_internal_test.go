@@ -66,17 +66,14 @@ func TestAssemble(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			var known []KnownWeight
-			for _, w := range c.weights {
-				known = append(known, KnownWeight{Weight: w})
-			}
+			weights, fats := readingsOf("google", c.weights, c.fats)
 			for range 2 { // the order in which a store returns readings means nothing
-				got := showAll(newLedger(known, c.fats).weighIns)
+				got := showAll(newLedger(weights, fats).weighIns)
 				if strings.Join(got, "; ") != c.want {
 					t.Errorf("got %q, want %q", strings.Join(got, "; "), c.want)
 				}
-				slices.Reverse(known)
-				slices.Reverse(c.fats)
+				slices.Reverse(weights)
+				slices.Reverse(fats)
 			}
 		})
 	}

@@ -16,7 +16,7 @@ func BenchmarkRecall(b *testing.B) {
 	for i := range 5 * 365 {
 		t := moment().AddDate(0, 0, -i)
 		e.Weights = append(e.Weights, weight(fmt.Sprint("w", i), t))
-		e.Fats = append(e.Fats, fitbit.BodyFat{ID: fmt.Sprint("f", i), Time: t, Percent: 24})
+		e.Fats = append(e.Fats, fat(fmt.Sprint("f", i), t))
 		e.Days = append(e.Days, fitbit.HeartDay{Date: fitbit.DateOf(t), RestingBPM: new(58)})
 	}
 	record(b, s, "u1", e)

@@ -56,7 +56,14 @@ func weight(id string, t time.Time) bridge.KnownWeight {
 		Weight: fitbit.Weight{
 			ID: id, Time: t, Kilograms: 78.42, Origin: fitbit.Origin{Device: "Aria Air", Recorded: fitbit.RecordedByScale},
 		},
-		WeighIn: id,
+		Cloud: "google", WeighIn: id,
+	}
+}
+
+func fat(id string, t time.Time) bridge.KnownFat {
+	return bridge.KnownFat{
+		BodyFat: fitbit.BodyFat{ID: id, Time: t, Percent: 24.4, Origin: fitbit.Origin{Device: "Aria Air", Recorded: fitbit.RecordedByScale}},
+		Cloud:   "google",
 	}
 }
 
@@ -74,9 +81,7 @@ func full() bridge.Entry {
 	day := fitbit.DateOf(moment())
 	return bridge.Entry{
 		Weights: []bridge.KnownWeight{weight("w1", moment()), other},
-		Fats: []fitbit.BodyFat{
-			{ID: "f1", Time: moment().Add(time.Nanosecond), Percent: 24.4, Origin: fitbit.Origin{Device: "Aria Air", Recorded: fitbit.RecordedByScale}},
-		},
+		Fats:    []bridge.KnownFat{fat("f1", moment().Add(time.Nanosecond))},
 		Days: []fitbit.HeartDay{
 			{Date: day.AddDays(-2)},
 			{Date: day.AddDays(-1), Zones: &fitbit.ZoneMinutes{Light: new(0)}},
@@ -85,14 +90,17 @@ func full() bridge.Entry {
 				Zones: &fitbit.ZoneMinutes{OutOfRange: new(0), Light: new(31), Moderate: 12, Vigorous: 3, Peak: 1},
 			},
 		},
-		Devices: &[]fitbit.Device{
-			{ID: "s1", Name: "Aria Air", Type: fitbit.Scale, BatteryPercent: new(0), Battery: "empty", LastSync: moment()},
-			{ID: "t1", Type: fitbit.Tracker},
+		Devices: &[]bridge.KnownDevice{
+			{
+				Device: fitbit.Device{ID: "s1", Name: "Aria Air", Type: fitbit.Scale, BatteryPercent: new(0), Battery: "empty", LastSync: moment()},
+				Cloud:  "google", CloudID: "s1",
+			},
+			{Device: fitbit.Device{ID: "t1", Type: fitbit.Tracker}, Cloud: "google", CloudID: "t1"},
 		},
 		Profile: &bridge.Profile{
 			BaselineAt: moment(), HeightMetres: 1.785, TimeZone: "Pacific/Marquesas", HeartDate: day,
 			Latest: fitbit.HeartSample{Time: moment(), BPM: 64}, LastSuccess: moment(),
-			SweptAt: moment(), Identity: "google:0123",
+			SweptAt: moment(), Identity: "google:0123", Cloud: "google", HeartCloud: "google",
 		},
 		Events: []bridge.Event{event("w1")},
 	}

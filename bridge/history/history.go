@@ -3,7 +3,7 @@
 //
 // It is the bridge's [bridge.Memory]. A reading and the event it causes are
 // written in one transaction: there is no reading whose event is lost. Rows of
-// deleted readings stay, marked. There are no secrets in the file: it is safe to
+// readings that were deleted, or that another cloud tells now, stay, marked. There are no secrets in the file: it is safe to
 // copy and meant to be queried.
 package history
 
@@ -126,18 +126,18 @@ func (w *writer) exec(query string, args ...any) {
 
 func (w *writer) readings(e bridge.Entry) {
 	for _, r := range e.Weights {
-		w.exec(`INSERT OR REPLACE INTO weight (uid, id, weigh_in, measured_at, kg, device, recorded) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-			w.uid, r.ID, r.WeighIn, stamp(r.Time), r.Kilograms, r.Device, string(r.Recorded))
+		w.exec(`INSERT OR REPLACE INTO weight (uid, cloud, id, weigh_in, measured_at, kg, device, recorded) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+			w.uid, r.Cloud, r.ID, r.WeighIn, stamp(r.Time), r.Kilograms, r.Device, string(r.Recorded))
 	}
 	for _, r := range e.Fats {
-		w.exec(`INSERT OR REPLACE INTO body_fat (uid, id, measured_at, percent, device, recorded) VALUES (?, ?, ?, ?, ?, ?)`,
-			w.uid, r.ID, stamp(r.Time), r.Percent, r.Device, string(r.Recorded))
+		w.exec(`INSERT OR REPLACE INTO body_fat (uid, cloud, id, measured_at, percent, device, recorded) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+			w.uid, r.Cloud, r.ID, stamp(r.Time), r.Percent, r.Device, string(r.Recorded))
 	}
-	for _, id := range e.GoneWeights {
-		w.exec(`UPDATE weight SET deleted_at = ? WHERE uid = ? AND id = ?`, w.now, w.uid, id)
+	for _, r := range e.GoneWeights {
+		w.exec(`UPDATE weight SET deleted_at = ? WHERE uid = ? AND cloud = ? AND id = ?`, w.now, w.uid, r.Cloud, r.ID)
 	}
-	for _, id := range e.GoneFats {
-		w.exec(`UPDATE body_fat SET deleted_at = ? WHERE uid = ? AND id = ?`, w.now, w.uid, id)
+	for _, r := range e.GoneFats {
+		w.exec(`UPDATE body_fat SET deleted_at = ? WHERE uid = ? AND cloud = ? AND id = ?`, w.now, w.uid, r.Cloud, r.ID)
 	}
 }
 
@@ -153,11 +153,11 @@ func (w *writer) heart(days []fitbit.HeartDay) {
 	}
 }
 
-func (w *writer) devices(devices []fitbit.Device) {
+func (w *writer) devices(devices []bridge.KnownDevice) {
 	w.exec("DELETE FROM device WHERE uid = ?", w.uid)
 	for _, d := range devices {
-		w.exec(`INSERT INTO device (uid, id, name, type, battery_pct, battery, last_sync) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-			w.uid, d.ID, d.Name, string(d.Type), d.BatteryPercent, d.Battery, stamp(d.LastSync))
+		w.exec(`INSERT INTO device (uid, id, name, type, battery_pct, battery, last_sync, cloud, cloud_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			w.uid, d.ID, d.Name, string(d.Type), d.BatteryPercent, d.Battery, stamp(d.LastSync), d.Cloud, d.CloudID)
 	}
 }
 
@@ -167,8 +167,9 @@ func (w *writer) profile(p bridge.Profile) {
 		date = new(p.HeartDate.String())
 	}
 	w.exec(`INSERT OR REPLACE INTO person (uid, baseline_at, height_m, time_zone, heart_date, latest_bpm, latest_at, last_success,
-		swept_at, identity) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		w.uid, stamp(p.BaselineAt), p.HeightMetres, p.TimeZone, date, p.Latest.BPM, stamp(p.Latest.Time), stamp(p.LastSuccess), stamp(p.SweptAt), p.Identity)
+		swept_at, identity, cloud, heart_cloud) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		w.uid, stamp(p.BaselineAt), p.HeightMetres, p.TimeZone, date, p.Latest.BPM, stamp(p.Latest.Time), stamp(p.LastSuccess), stamp(p.SweptAt),
+		p.Identity, p.Cloud, p.HeartCloud)
 }
 
 // stamp writes a time with all its digits and its offset; nil for the zero time.

@@ -1,6 +1,7 @@
 package history_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -40,7 +41,9 @@ func wantPast(t *testing.T, s *history.Store, uid string, want bridge.Past) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	slices.SortFunc(got.Weights, func(a, b bridge.KnownWeight) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortFunc(got.Weights, func(a, b bridge.KnownWeight) int {
+		return cmp.Or(strings.Compare(a.ID, b.ID), strings.Compare(a.Cloud, b.Cloud))
+	})
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}
@@ -77,10 +80,11 @@ func TestRecordReplacesAndDeletes(t *testing.T) {
 	record(t, s, "u2", full())
 	e := entry(full())
 	e.Weights[0].Kilograms, e.Weights[0].WeighIn, e.Weights[0].Time = 80, "w2", moment().Add(time.Minute)
-	e.Fats, e.GoneFats, e.GoneWeights, e.Events = nil, []string{"f1"}, []string{"w2", "never seen"}, nil
+	e.Fats, e.GoneFats, e.Events = nil, []bridge.Ref{{Cloud: "google", ID: "f1"}}, nil
+	e.GoneWeights = []bridge.Ref{{Cloud: "google", ID: "w2"}, {Cloud: "google", ID: "never seen"}, {Cloud: "fitbit", ID: "w1"}}
 	e.Days = e.Days[2:]
 	e.Days[0] = fitbit.HeartDay{Date: e.Days[0].Date, MinBPM: new(50)}
-	e.Devices, e.Profile = &[]fitbit.Device{}, nil
+	e.Devices, e.Profile = &[]bridge.KnownDevice{}, nil
 	record(t, s, "u1", bridge.Entry(e))
 	want := entry(full()).past()
 	want.Weights, want.Fats, want.Devices = e.Weights[:1], nil, nil
@@ -94,6 +98,33 @@ func TestRecordReplacesAndDeletes(t *testing.T) {
 	}
 	record(t, s, "u1", bridge.Entry{Weights: full().Weights[1:], Fats: full().Fats}) // restored in the cloud
 	want.Weights, want.Fats = append(want.Weights, full().Weights[1]), full().Fats
+	wantPast(t, s, "u1", want)
+}
+
+// An id means something in its own cloud only, and what a person knows of themselves
+// may come from two of them.
+func TestTwoClouds(t *testing.T) {
+	t.Parallel()
+	s, _ := newStore(t)
+	e := full()
+	record(t, s, "u1", e)
+	e.Weights[0].Cloud, e.Weights[0].Kilograms, e.Weights[0].WeighIn = "fitbit", 78.4, "w2"
+	e.Fats[0].Cloud, e.Fats[0].Percent = "fitbit", 24
+	day := fitbit.HeartDay{Date: e.Days[2].Date.AddDays(1), Zones: &fitbit.ZoneMinutes{OutOfRange: new(1300), Moderate: 3}}
+	e = bridge.Entry{
+		Weights: e.Weights[:1], Fats: e.Fats, Days: []fitbit.HeartDay{day},
+		Devices: &[]bridge.KnownDevice{{Device: fitbit.Device{ID: "s1", Type: fitbit.Scale}, Cloud: "fitbit", CloudID: "other"}},
+		Profile: &bridge.Profile{Identity: "google:0123", Cloud: "fitbit", HeartCloud: "google"},
+	}
+	record(t, s, "u1", e)
+	want := entry(full()).past()
+	want.Weights = slices.Insert(want.Weights, 0, e.Weights[0]) // by id, then by cloud
+	want.Fats, want.Days = append(e.Fats, want.Fats...), append(want.Days, day)
+	want.Devices, want.Profile = *e.Devices, *e.Profile
+	wantPast(t, s, "u1", want)
+
+	record(t, s, "u1", bridge.Entry{GoneWeights: []bridge.Ref{{Cloud: "google", ID: "w1"}}, GoneFats: []bridge.Ref{{Cloud: "fitbit", ID: "f1"}}})
+	want.Weights, want.Fats = slices.Delete(want.Weights, 1, 2), want.Fats[1:]
 	wantPast(t, s, "u1", want)
 }
 

@@ -25,28 +25,28 @@ func recall(ctx context.Context, db *sql.DB, uid string) (past bridge.Past, err 
 	}
 	past.Weights, err = collect(ctx, db, func(rows *sql.Rows) (w bridge.KnownWeight, err error) {
 		var at string
-		err = rows.Scan(&w.ID, &w.WeighIn, &at, &w.Kilograms, &w.Device, &w.Recorded)
+		err = rows.Scan(&w.Cloud, &w.ID, &w.WeighIn, &at, &w.Kilograms, &w.Device, &w.Recorded)
 		w.Time = parse(&at, &err)
 		return w, err
-	}, `SELECT id, weigh_in, measured_at, kg, device, recorded FROM weight WHERE uid = ? AND deleted_at IS NULL`, uid)
+	}, `SELECT cloud, id, weigh_in, measured_at, kg, device, recorded FROM weight WHERE uid = ? AND deleted_at IS NULL`, uid)
 	if err != nil {
 		return past, err
 	}
-	past.Fats, err = collect(ctx, db, func(rows *sql.Rows) (f fitbit.BodyFat, err error) {
+	past.Fats, err = collect(ctx, db, func(rows *sql.Rows) (f bridge.KnownFat, err error) {
 		var at string
-		err = rows.Scan(&f.ID, &at, &f.Percent, &f.Device, &f.Recorded)
+		err = rows.Scan(&f.Cloud, &f.ID, &at, &f.Percent, &f.Device, &f.Recorded)
 		f.Time = parse(&at, &err)
 		return f, err
-	}, `SELECT id, measured_at, percent, device, recorded FROM body_fat WHERE uid = ? AND deleted_at IS NULL`, uid)
+	}, `SELECT cloud, id, measured_at, percent, device, recorded FROM body_fat WHERE uid = ? AND deleted_at IS NULL`, uid)
 	if err != nil {
 		return past, err
 	}
-	past.Devices, err = collect(ctx, db, func(rows *sql.Rows) (d fitbit.Device, err error) {
+	past.Devices, err = collect(ctx, db, func(rows *sql.Rows) (d bridge.KnownDevice, err error) {
 		var sync *string
-		err = rows.Scan(&d.ID, &d.Name, &d.Type, &d.BatteryPercent, &d.Battery, &sync)
+		err = rows.Scan(&d.ID, &d.Name, &d.Type, &d.BatteryPercent, &d.Battery, &sync, &d.Cloud, &d.CloudID)
 		d.LastSync = parse(sync, &err)
 		return d, err
-	}, `SELECT id, name, type, battery_pct, battery, last_sync FROM device WHERE uid = ? ORDER BY id`, uid)
+	}, `SELECT id, name, type, battery_pct, battery, last_sync, cloud, cloud_id FROM device WHERE uid = ? ORDER BY id`, uid)
 	if err != nil {
 		return past, err
 	}
@@ -60,8 +60,9 @@ func recall(ctx context.Context, db *sql.DB, uid string) (past bridge.Past, err 
 func recallProfile(ctx context.Context, db *sql.DB, uid string) (p bridge.Profile, err error) {
 	var baseline, date, latest, success, swept *string
 	err = db.QueryRowContext(ctx,
-		`SELECT baseline_at, height_m, time_zone, heart_date, latest_bpm, latest_at, last_success, swept_at, identity FROM person WHERE uid = ?`, uid).
-		Scan(&baseline, &p.HeightMetres, &p.TimeZone, &date, &p.Latest.BPM, &latest, &success, &swept, &p.Identity)
+		`SELECT baseline_at, height_m, time_zone, heart_date, latest_bpm, latest_at, last_success, swept_at, identity, cloud, heart_cloud
+		FROM person WHERE uid = ?`, uid).
+		Scan(&baseline, &p.HeightMetres, &p.TimeZone, &date, &p.Latest.BPM, &latest, &success, &swept, &p.Identity, &p.Cloud, &p.HeartCloud)
 	if errors.Is(err, sql.ErrNoRows) {
 		return bridge.Profile{}, nil
 	}

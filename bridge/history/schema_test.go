@@ -64,6 +64,44 @@ func TestEveryOldVersionIsBroughtUpToDate(t *testing.T) {
 	}
 }
 
+// Until version 2 nobody could move, and all readings were of the cloud whose name the
+// identity begins with.
+func TestWhoseWordItWas(t *testing.T) {
+	t.Parallel()
+	content, err := os.ReadFile(filepath.Join("testdata", "v1.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for identity, want := range map[string]string{"fitbit:0123:4": "fitbit", "": "", "nobody knows": ""} {
+		path := filepath.Join(t.TempDir(), "history.db")
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := raw(t, path).Exec(`UPDATE person SET identity = ?; UPDATE weight SET deleted_at = 'then' WHERE id = 'w2';
+			INSERT INTO weight SELECT 'of nobody', id, weigh_in, measured_at, kg, device, recorded, deleted_at FROM weight WHERE id = 'w1'`, identity)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := open(t, path).Recall(t.Context(), "u1")
+		if err != nil || len(p.Weights) != 1 || len(p.Fats) != 1 || len(p.Devices) != 2 {
+			t.Fatalf("%q: %+v, %v", identity, p, err)
+		}
+		for _, got := range []string{p.Profile.Cloud, p.Profile.HeartCloud, p.Weights[0].Cloud, p.Fats[0].Cloud, p.Devices[0].Cloud} {
+			if got != want {
+				t.Errorf("%q: cloud %q, want %q", identity, got, want)
+			}
+		}
+		if d := p.Devices[0]; d.ID != "s1" || d.CloudID != "s1" {
+			t.Errorf("device %+v", d)
+		}
+		var deleted, others string
+		err = raw(t, path).QueryRow(`SELECT (SELECT deleted_at FROM weight WHERE id = 'w2'), (SELECT cloud FROM weight WHERE uid = 'of nobody')`).Scan(&deleted, &others)
+		if err != nil || deleted != "then" || others != "" {
+			t.Errorf("%q: deleted %q, nobody's are of %q, %v", identity, deleted, others, err)
+		}
+	}
+}
+
 // keep writes a file as this version would leave it.
 func keep(t *testing.T, path string) {
 	t.Helper()

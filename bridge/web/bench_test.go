@@ -49,8 +49,8 @@ func year(nth int) bridge.Entry {
 		wobble := float64((day*7+nth*3)%13) / 10
 		origin := fitbit.Origin{Device: "Aria Air", Recorded: fitbit.RecordedByScale}
 		w := fitbit.Weight{ID: id, Time: at, Kilograms: 70 + float64(nth) + wobble, Origin: origin}
-		e.Weights = append(e.Weights, bridge.KnownWeight{Weight: w, WeighIn: id})
-		e.Fats = append(e.Fats, fitbit.BodyFat{ID: "f" + id, Time: at, Percent: 28 + wobble, Origin: origin})
+		e.Weights = append(e.Weights, bridge.KnownWeight{Weight: w, Cloud: "google", WeighIn: id})
+		e.Fats = append(e.Fats, bridge.KnownFat{BodyFat: fitbit.BodyFat{ID: "f" + id, Time: at, Percent: 28 + wobble, Origin: origin}, Cloud: "google"})
 		e.Days = append(e.Days, fitbit.HeartDay{Date: fitbit.DateOf(at), RestingBPM: new(55 + day%9), HRVMillis: new(30 + wobble*10)})
 		if day%5 == 0 {
 			e.Events = append(e.Events, bridge.Event{EventType: bridge.Correction, ID: id, MeasuredAt: at.Format(time.RFC3339), WeightKg: w.Kilograms, Recorded: w.Recorded})
