@@ -1,6 +1,8 @@
 package bridge_test
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -97,6 +99,41 @@ func TestMidnight(t *testing.T) {
 		}
 		if first, last := h.anna.first[fitbit.HeartRange], h.anna.last[fitbit.HeartRange]; first != today || last != today.AddDays(1) {
 			h.Errorf("ranges are looked for from %s to %s", first, last)
+		}
+	})
+}
+
+// A cloud without offsets places all it knows in the zone of the day. Nobody has weighed
+// in anew because somebody travels, or because the clocks are changed.
+func TestTravellingWithoutOffsets(t *testing.T) {
+	t.Parallel()
+	inHouse(t, func(h *house) {
+		h.pass(time.Until(time.Date(2000, 3, 24, 20, 0, 0, 0, time.UTC))) // two days before summer
+		h.anna.zone = load(t, "Europe/Berlin")
+		for i := range 40 {
+			h.weigh(fmt.Sprint("w", i), time.Duration(i)*18*time.Hour, 80-float64(i)/10, aria)
+		}
+		h.open()
+		place := func(zone *time.Location) {
+			h.anna.set(func(c *cloud) {
+				for i, w := range c.weights {
+					c.weights[i].Time = time.Date(w.Time.Year(), w.Time.Month(), w.Time.Day(), w.Time.Hour(), w.Time.Minute(), w.Time.Second(), w.Time.Nanosecond(), zone)
+				}
+				c.zone = zone
+			})
+		}
+		for _, zone := range []string{"Pacific/Honolulu", "Pacific/Kiritimati", "Europe/Berlin"} {
+			place(load(t, zone))
+			h.pass(20 * time.Hour)
+			h.weigh("in "+zone, 0, 79, aria)
+			h.pass(4 * time.Hour)
+			h.expect(zone, slices.DeleteFunc(h.news(), func(line string) bool { return line == "anna/heart" }), "body in "+zone+" 79", "weigh_in in "+zone+" 79")
+		}
+		if b := retained[body](h, "body"); b.MeasuredAt[19:] != "+02:00" {
+			h.Errorf("the last of them was %+v", b)
+		}
+		if p, _ := h.memory.Recall(h.Context(), "u1"); len(p.WeighIns()) != 43 || h.memory.seq != 3 {
+			h.Errorf("%d weigh-ins, %d events", len(p.WeighIns()), h.memory.seq)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package bridge_test
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -25,6 +26,7 @@ type memory struct {
 	noSettle error
 	noRecall error
 	noForget error
+	left     *int // writes until the process dies; nil: it lives on
 }
 
 var _ bridge.Memory = (*memory)(nil)
@@ -68,6 +70,11 @@ func (m *memory) Record(_ context.Context, uid string, e bridge.Entry) error {
 	defer m.mu.Unlock()
 	if m.noRecord != nil {
 		return m.noRecord
+	}
+	if m.left != nil {
+		if *m.left--; *m.left < 0 {
+			return errors.New("dead")
+		}
 	}
 	m.records++
 	p := m.past[uid]

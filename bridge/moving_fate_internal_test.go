@@ -62,6 +62,26 @@ func TestMovingTellsNothing(t *testing.T) {
 	}
 }
 
+// Whoever has moved lives on like everybody else.
+func TestWhateverHappensAfterAMove(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(50) {
+		f := &fate{Rand: rand.New(rand.NewPCG(seed, 3)), now: morning()}
+		for range 30 {
+			f.strike()
+		}
+		b := newBook(t)
+		b.cloud = "fitbit"
+		weights, fats := f.legacy(time.FixedZone("", 3600))
+		b.list(weights, fats)
+		l := b.l.compare(f.listing(sweepWindow, false), f.now).next
+		l = l.compare(f.listing(sweepWindow, false), f.now.Add(time.Minute)).next // whoever was held back
+		if f.live(t, l); t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+}
+
 func FuzzMoving(f *testing.F) {
 	f.Add(uint64(1))
 	f.Fuzz(moveWithout)
