@@ -62,12 +62,14 @@ type Account struct {
 	// Identity tells one person's cloud account from another's, without naming it.
 	Identity string
 	SignedIn bool
+	// Retired is set once the cloud is known to be gone for good: it is asked no more.
+	Retired bool
 	// SignInExpires is when the sign-in ends by itself; zero if it does not.
 	SignInExpires time.Time
 	// Missing lists what the sign-in is known not to cover.
 	Missing []fitbit.Metric
-	// LostDetail and LostHint say why there is no sign-in and what to do, where
-	// more is known than that the cloud refuses it.
+	// LostDetail and LostHint say why there is no sign-in, or no cloud any more, and what
+	// to do, where more is known than that.
 	LostDetail, LostHint string
 }
 
@@ -79,6 +81,15 @@ type People interface {
 	Version(ctx context.Context) (int64, error)
 	// Source returns the person's source. The error says why this version has none.
 	Source(a Account) (fitbit.Source, error)
+	// Retired notes that the account's cloud is gone for good, and why: from then on
+	// Accounts says so, until there is a new sign-in. It changes nothing if there has
+	// been one since, which may be at another cloud.
+	Retired(ctx context.Context, a Account, why error) error
+	Leavers
+}
+
+// Leavers are people who were removed on purpose.
+type Leavers interface {
 	// Removed lists the UIDs of people who were removed and not Forgotten yet; some may
 	// have come back. Who is merely missing from Accounts is not among them.
 	Removed(ctx context.Context) (uids []string, err error)

@@ -146,7 +146,7 @@ func (p *person) connection() ConnectionState {
 func (p *person) expiresSoon() bool {
 	ends := p.account.SignInExpires
 	state, _ := p.troubles.worst()
-	return p.account.SignedIn && state != StateSignInRequired && !ends.IsZero() && ends.Sub(p.now()) <= expiryWarning
+	return !p.over() && state != StateSignInRequired && !ends.IsZero() && ends.Sub(p.now()) <= expiryWarning
 }
 
 // untilWarning shortens a wait, so that the warning comes in time however rarely
@@ -197,11 +197,4 @@ func in(t time.Time, loc *time.Location) time.Time {
 func (p *person) available(now time.Time) bool {
 	state, _ := p.troubles.worst()
 	return state != StateSignInRequired && !p.over() && now.Sub(or(p.profile.LastSuccess, p.since)) < silentFor
-}
-
-// over reports whether polling makes no sense any more: the sign-in is known to be
-// gone, or the cloud is. A cloud that merely refuses a fresh token is asked again,
-// and so is one that has given up a single kind of data.
-func (p *person) over() bool {
-	return !p.account.SignedIn || errors.Is(p.troubles[fitbit.WeightMetric], fitbit.ErrRetired)
 }

@@ -143,7 +143,7 @@ func (b *Bridge) part(ctx context.Context, wanted map[string]Account, gone map[s
 // same reports whether nothing has changed that a poller has to know.
 func (a Account) same(o Account) bool {
 	return a.Name == o.Name && a.UID == o.UID && a.Backend == o.Backend && a.Generation == o.Generation &&
-		a.SignedIn == o.SignedIn && a.Identity == o.Identity && a.SignInExpires.Equal(o.SignInExpires) &&
+		a.SignedIn == o.SignedIn && a.Retired == o.Retired && a.Identity == o.Identity && a.SignInExpires.Equal(o.SignInExpires) &&
 		a.LostDetail == o.LostDetail && a.LostHint == o.LostHint && slices.Equal(a.Missing, o.Missing)
 }
 

@@ -18,7 +18,9 @@ type people struct {
 	unknown  map[string]error  // by backend: why there is no source
 	removed  []string          // and not forgotten
 	refuse   error
-	onSource func() // called while somebody is being started; may be nil
+	retired  []error // why, as noted
+	noNote   error   // why that cannot be noted
+	onSource func()  // called while somebody is being started; may be nil
 }
 
 func (p *people) Accounts(context.Context) ([]bridge.Account, error) {
@@ -40,6 +42,24 @@ func (p *people) Source(a bridge.Account) (fitbit.Source, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.clouds[a.UID], p.unknown[a.Backend]
+}
+
+func (p *people) Retired(_ context.Context, a bridge.Account, why error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.noNote != nil {
+		return p.noNote
+	}
+	p.retired = append(p.retired, why)
+	p.accounts = slices.Clone(p.accounts)
+	for i, o := range p.accounts {
+		if o.UID == a.UID && o.Generation == a.Generation {
+			o.Retired, o.LostDetail, o.LostHint = true, "noted", fitbit.Hint(why)
+			p.accounts[i] = o
+			p.version++
+		}
+	}
+	return nil
 }
 
 func (p *people) Removed(context.Context) ([]string, error) {

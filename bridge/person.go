@@ -56,7 +56,10 @@ func newPerson(b *Bridge, a Account, source fitbit.Source, past Past) *person {
 		p.profile.HeartCloud = "" // perhaps there is something to see by now
 	}
 	p.pair(past.Devices)
-	if !a.SignedIn {
+	switch {
+	case a.Retired:
+		p.troubles[fitbit.WeightMetric] = a.retired()
+	case !a.SignedIn:
 		p.troubles[fitbit.SettingsMetric] = a.lost(p.since)
 	}
 	p.shown.Store(new(StateOK))

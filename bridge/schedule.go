@@ -43,14 +43,15 @@ func (p *person) stop() {
 	<-p.done
 }
 
-// run polls until ctx ends, or only waits for that once a new sign-in is needed:
-// it starts another run.
+// run polls until ctx ends, or only waits for that once a new sign-in is needed, be it
+// at another cloud: it starts another run.
 func (p *person) run(ctx context.Context) {
 	defer p.rememberSuccess(context.WithoutCancel(ctx))
 	p.reportTrouble(ctx)
 	for ctx.Err() == nil {
 		if p.over() {
 			p.show()
+			p.noteRetirement(ctx)
 			<-ctx.Done()
 			return
 		}
@@ -144,11 +145,7 @@ func (p *person) schedule(j *job, err error) {
 		return
 	}
 	j.failures++
-	backoff := longestRetry
-	if j.failures < 6 {
-		backoff = min(firstRetry<<(j.failures-1), longestRetry)
-	}
-	j.due = now.Add(early(backoff))
+	j.due = now.Add(early(backoff(j.failures)))
 	limited, isLimit := errors.AsType[*fitbit.RateLimitError](err)
 	switch {
 	case isLimit: // the budget is the person's, not the job's
@@ -165,6 +162,14 @@ func (p *person) schedule(j *job, err error) {
 			p.postpone(j.due)
 		}
 	}
+}
+
+// backoff is how long to wait after so many failures in a row.
+func backoff(failures int) time.Duration {
+	if failures < 6 {
+		return min(firstRetry<<(failures-1), longestRetry)
+	}
+	return longestRetry
 }
 
 // postpone lets no job run before t.

@@ -177,7 +177,7 @@ func TestTheEndOfPolling(t *testing.T) {
 	t.Parallel()
 	for state, err := range map[bridge.State]error{
 		bridge.StateSignInRequired: &fitbit.CloudError{Kind: fitbit.ErrReauthRequired, Hint: "connect ACCOUNT"},
-		bridge.StateSourceRetired:  fitbit.ErrRetired,
+		bridge.StateSourceRetired:  &fitbit.CloudError{Kind: fitbit.ErrRetired, Hint: "connect ACCOUNT"},
 	} {
 		t.Run(string(state), func(t *testing.T) {
 			t.Parallel()
@@ -198,7 +198,7 @@ func TestTheEndOfPolling(t *testing.T) {
 				h.between("requests in vain", h.anna.count(), 0, map[bool]int{true: 0, false: 150}[final])
 
 				gone := anna() // as the store sees it, too
-				gone.SignedIn = final
+				gone.SignedIn, gone.Retired = final, final
 				h.people.set(gone)
 				h.pass(time.Minute)
 				h.wantState(state, "offline")

@@ -19,6 +19,8 @@ type people struct{ *house }
 
 func (p people) Version(ctx context.Context) (int64, error) { return p.tokens.Version(ctx) }
 
+func (p people) Retired(context.Context, bridge.Account, error) error { return nil }
+
 func (p people) Removed(ctx context.Context) ([]string, error) { return p.tokens.Removed(ctx) }
 
 func (p people) Forgotten(ctx context.Context, uid string) error { return p.tokens.Forgotten(ctx, uid) }

@@ -107,6 +107,11 @@ var _ bridge.People = people{}
 
 func (p people) Version(ctx context.Context) (int64, error) { return p.tokens.Version(ctx) }
 
+// Retired does not reach the store, which has no place for it.
+func (p people) Retired(context.Context, bridge.Account, error) error {
+	return errors.New("the token store cannot note that a cloud is gone")
+}
+
 func (p people) Removed(ctx context.Context) ([]string, error) { return p.tokens.Removed(ctx) }
 
 func (p people) Forgotten(ctx context.Context, uid string) error { return p.tokens.Forgotten(ctx, uid) }
