@@ -25,6 +25,11 @@ type cloud struct {
 	height  float64
 	refuse  func(ctx context.Context, m fitbit.Metric) error // nil: all is well
 
+	limit int           // requests in a window; 0: any number
+	span  time.Duration // of a window, which begins with a request
+	used  int           // in the window
+	reset time.Time     // its end
+
 	total int64 // requests ever
 	asked map[fitbit.Metric]int
 	spans []fitbit.Window // of the weight requests
@@ -78,12 +83,15 @@ func (c *cloud) count(metrics ...fitbit.Metric) (n int) {
 }
 
 func ask[T any](ctx context.Context, c *cloud, m fitbit.Metric, answer func() (T, error)) (T, error) {
+	var nothing T
 	c.mu.Lock()
 	c.asked[m]++
-	c.total++
+	err := c.spend(1)
 	refuse := c.refuse
 	c.mu.Unlock()
-	var nothing T
+	if err != nil {
+		return nothing, err
+	}
 	if refuse != nil {
 		if err := refuse(ctx, m); err != nil {
 			return nothing, err
@@ -97,10 +105,34 @@ func ask[T any](ctx context.Context, c *cloud, m fitbit.Metric, answer func() (T
 	return answer()
 }
 
+// spend counts requests, and refuses what is more than the budget.
+func (c *cloud) spend(requests int) error {
+	c.total += int64(requests)
+	if c.limit == 0 {
+		return nil
+	}
+	if now := time.Now(); !c.reset.After(now) {
+		c.used, c.reset = 0, now.Add(c.span)
+	}
+	if c.used += requests; c.used > c.limit {
+		return &fitbit.RateLimitError{Until: c.reset}
+	}
+	return nil
+}
+
+// pages spends a request for each further month of a window.
+func (c *cloud) pages(in fitbit.Window) error {
+	return c.spend(int(time.Since(in.From) / (30 * day)))
+}
+
 func (c *cloud) Usage() fitbit.Usage {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return fitbit.Usage{Requests: c.total}
+	u := fitbit.Usage{Requests: c.total, Limit: c.limit, Remaining: c.limit}
+	if c.reset.After(time.Now()) {
+		u.Remaining, u.Reset = max(c.limit-c.used, 0), c.reset
+	}
+	return u
 }
 
 func (c *cloud) Identity(context.Context) (fitbit.Identity, error) { return fitbit.Identity{}, nil }
@@ -115,6 +147,9 @@ func (c *cloud) Devices(ctx context.Context) ([]fitbit.Device, error) {
 
 func (c *cloud) Weights(ctx context.Context, in fitbit.Window) ([]fitbit.Weight, error) {
 	return ask(ctx, c, fitbit.WeightMetric, func() (list []fitbit.Weight, err error) {
+		if err := c.pages(in); err != nil {
+			return nil, err
+		}
 		c.spans = append(c.spans, in)
 		for _, w := range c.weights {
 			if in.Contains(w.Time) {
@@ -127,6 +162,9 @@ func (c *cloud) Weights(ctx context.Context, in fitbit.Window) ([]fitbit.Weight,
 
 func (c *cloud) BodyFats(ctx context.Context, in fitbit.Window) ([]fitbit.BodyFat, error) {
 	return ask(ctx, c, fitbit.BodyFatMetric, func() (list []fitbit.BodyFat, err error) {
+		if err := c.pages(in); err != nil {
+			return nil, err
+		}
 		for _, f := range c.fats {
 			if in.Contains(f.Time) {
 				list = append(list, f)
@@ -156,6 +194,11 @@ func (c *cloud) Height(ctx context.Context) (float64, error) {
 
 func (c *cloud) HeartDays(ctx context.Context, m fitbit.Metric, first, last fitbit.Date) ([]fitbit.HeartDay, error) {
 	return ask(ctx, c, m, func() (list []fitbit.HeartDay, err error) {
+		if m == fitbit.HeartRange { // day by day
+			if err := c.spend(last.Sub(first)); err != nil {
+				return nil, err
+			}
+		}
 		c.first[m], c.last[m] = first, last
 		for _, d := range c.days[m] {
 			if !d.Date.Before(first) && !last.Before(d.Date) {

@@ -31,6 +31,7 @@ type person struct {
 	denied  map[fitbit.Metric]time.Time // when a permission was last found missing
 	limited time.Time                   // no request before this moment
 	warned  bool                        // the log knows that the sign-in ends soon
+	slowed  bool                        // and that the budget is too small for the intervals
 	report  atomic.Pointer[PersonReport]
 
 	days     heartDays

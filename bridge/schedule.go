@@ -18,6 +18,8 @@ type job struct {
 	onDemand bool          // "poll now" means this one too,
 	rest     time.Duration // unless it ran this recently
 	ran      time.Time
+	asked    bool    // somebody waits for it
+	cost     float64 // requests, as far as is known
 }
 
 // The places of the jobs that ask each other to come sooner.
@@ -62,7 +64,11 @@ func (p *person) run(ctx context.Context) {
 			p.wait(ctx, p.untilWarning(wait))
 			continue
 		}
-		err := j.run(ctx)
+		if until := p.unaffordable(j); !until.IsZero() {
+			j.due = until
+			continue
+		}
+		err := p.do(ctx, j)
 		if _, ends := ctx.Deadline(); ends && errors.Is(err, context.DeadlineExceeded) {
 			<-ctx.Done() // its turn would have come after the end: no trouble to report
 		}
@@ -107,7 +113,7 @@ func (p *person) demand() {
 	}
 	for _, j := range p.jobs {
 		if j.onDemand && j.due.After(due) && !now.Before(j.ran.Add(j.rest)) {
-			j.due = due
+			j.due, j.asked = due, true
 		}
 	}
 }
@@ -136,11 +142,11 @@ func (p *person) nextDue() time.Time {
 // schedule decides when a job runs again after it ended with err.
 func (p *person) schedule(j *job, err error) {
 	now := p.now()
-	j.ran = now
+	j.ran, j.asked = now, false
 	if err == nil || errors.Is(err, fitbit.ErrPermission) {
 		j.failures = 0
 		if !j.due.After(now) { // the job itself may have asked for another time
-			j.due = now.Add(early(j.every))
+			j.due = p.turn(j)
 		}
 		return
 	}
@@ -180,6 +186,9 @@ func (p *person) postpone(t time.Time) {
 		}
 	}
 }
+
+// meanEarly is what early leaves of a time, on average.
+const meanEarly = 0.95
 
 // early takes up to a tenth off, so that households do not all ask at once and
 // nobody waits longer than they were told.
