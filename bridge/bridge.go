@@ -9,6 +9,10 @@
 // repeat an event with the same id; it never loses one. A cloud that stumbles
 // never blanks what is known.
 //
+// Clouds come and go, and people move. What the new one tells of the time before is
+// recognised ([twin]): weigh-ins, topics and entities go on under the names they have,
+// and the move itself is no event. A cloud that is gone for good is asked no more.
+//
 // One goroutine per person polls ([person]), one publishes ([announcer]), one
 // watches who is connected ([Bridge.Run]). They meet at the [board] of retained
 // messages and in [Memory]. The package knows no HTTP, SQL, OAuth or MQTT library.

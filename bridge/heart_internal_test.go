@@ -24,7 +24,8 @@ func TestHeartDaysAdd(t *testing.T) {
 	zones := func(light int, out *int) []fitbit.HeartDay {
 		return []fitbit.HeartDay{{Date: d, Zones: &fitbit.ZoneMinutes{OutOfRange: out, Light: new(light)}}}
 	}
-	for i, z := range [][]fitbit.HeartDay{zones(0, nil), zones(1, nil), zones(1, new(0)), zones(1, new(5))} {
+	unlit := []fitbit.HeartDay{{Date: d, Zones: &fitbit.ZoneMinutes{OutOfRange: new(5)}}}
+	for i, z := range [][]fitbit.HeartDay{zones(0, nil), zones(1, nil), zones(1, new(0)), zones(1, new(5)), unlit, zones(0, new(5))} {
 		if got := h.add(z); len(got) != 1 {
 			t.Errorf("zones %d: %+v", i, got)
 		}

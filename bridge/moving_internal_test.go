@@ -67,6 +67,12 @@ func TestMoving(t *testing.T) {
 		},
 		{"the clocks were put back in between", weights(kg("1", at(0), 78.4, oldAria)), weights(kg("a", elsewhere(at(0), 2), 78.42, aria)), nil, "1 78.42 -"},
 		{
+			"the hour that strikes twice",
+			weights(kg("1", elsewhere(at(0), 2), 78.4, oldAria), kg("2", elsewhere(at(20), 2), 78.4, oldAria)),
+			weights(kg("a", elsewhere(at(0), 2), 78.42, aria), kg("b", elsewhere(at(20), 1), 78.38, aria)),
+			nil, "1 78.42 -; 2 78.38 -",
+		},
+		{
 			"the new cloud keeps no offset", weights(kg("1", at(0), 78.4, oldAria)), weights(kg("a", at(0).UTC(), 78.42, aria)),
 			nil, "1 78.42 -",
 		},

@@ -31,6 +31,8 @@ func samples() map[string][]byte {
 		},
 		{Date: day.AddDays(-1), RestingBPM: new(58)},
 	})
+	// A cloud that knows what lies out of the zones, and no light one.
+	unlit := newHeartDays([]fitbit.HeartDay{{Date: day, Zones: &fitbit.ZoneMinutes{OutOfRange: new(1303), Moderate: 12, Peak: 1}}})
 	house := New(Options{Now: morning})
 	p := &person{
 		b:       house,
@@ -58,6 +60,7 @@ func samples() map[string][]byte {
 		"weigh_in":         encode(newEvent(finding{NewWeighIn, full.weighIns[2], &full.weighIns[1]}, 1.785, "anna")),
 		"weigh_in_bare":    encode(newEvent(finding{Deletion, bare.weighIns[0], nil}, 0, "anna")),
 		"heart":            encode(heart.state(day, fitbit.HeartSample{Time: morning(), BPM: 64}, "anna")),
+		"heart_no_light":   encode(unlit.state(day, fitbit.HeartSample{}, "anna")),
 		"heart_empty":      encode(newHeartDays(nil).state(fitbit.Date{}, fitbit.HeartSample{}, "anna")),
 		"connection":       encode(p.connection()),
 		"connection_empty": encode(signedOut.connection()),
