@@ -9,11 +9,9 @@ import (
 )
 
 // Somebody who moves to another cloud brings their readings along, under other ids, in
-// other units, and with other ideas of what time it was. How far the two may be apart
-// for one reading.
-const (
-	sameFat = 0.15 // percentage points; sameMoment and sameWeight are the other measures
-)
+// other units, and with other ideas of what time it was. Like sameMoment and sameWeight,
+// sameFat says how far apart two of one weighing may be: in percentage points.
+const sameFat = 0.15
 
 // twin is a fresh reading that tells what is known from another cloud.
 type twin[T any] struct {
