@@ -91,9 +91,13 @@ func (p *person) turn(j *job) time.Time {
 		p.slowed = true
 		p.log.Info("polling is slowed down to last with what the cloud allows", "factor", round(factor, 1), "requests_allowed", b.limit)
 	}
-	longest := max(b.until.Sub(now), j.every) // then there is a new budget
-	stretched := time.Duration(min(float64(j.every)*factor, float64(longest)))
-	return now.Add(early(stretched))
+	if anew := b.anew(); due.Before(anew) { // nobody waits for longer than until there is a new budget
+		due = anew
+	}
+	if wait := float64(j.every) * factor; wait < float64(due.Sub(now)) {
+		due = now.Add(early(time.Duration(wait)))
+	}
+	return due
 }
 
 // stretch says how many times longer than configured the intervals have to be for the

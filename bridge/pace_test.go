@@ -39,7 +39,7 @@ func TestASmallBudget(t *testing.T) {
 			}
 			longest = max(longest, blind)
 		}
-		h.between("minutes without a look", longest, 0, 3)
+		h.between("minutes without a look", longest, 0, 2)
 		h.between("refused", refused(), 0, 0)
 		h.between("requests in a window", most, 120, 150)
 		h.between("requests", int(h.anna.total-before), 24*125, 24*150)
