@@ -52,7 +52,7 @@ type Options struct {
 	Now  func() time.Time // default time.Now; see [Clock]
 	Apps []App            // the OAuth clients it knows
 	// UserPerMinute is how many API requests a person has per minute of the clock at
-	// Google: 300 if zero, as there, and unlimited if negative.
+	// Google: 300 if zero, as there, and unlimited if negative; then Fitbit is so, too.
 	UserPerMinute int
 	Fitbit        FitbitOptions // of the legacy cloud
 	Log           *slog.Logger  // nil discards
@@ -93,6 +93,9 @@ type Cloud struct {
 
 // New returns a cloud without people.
 func New(o Options) *Cloud {
+	if o.UserPerMinute < 0 && o.Fitbit.PerHour == 0 {
+		o.Fitbit.PerHour = o.UserPerMinute
+	}
 	c := &Cloud{
 		now: o.Now, log: o.Log, apps: o.Apps,
 		pages:  parsePages(),
