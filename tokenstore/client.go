@@ -124,13 +124,14 @@ func (s *Store) Disconnect(ctx context.Context, name string) (Removed, error) {
 	})
 }
 
-// NoteRetired writes down that the account's cloud has been turned off, in its words.
-// From then on it is not asked any more, until there is a new sign-in; the tokens stay.
-// The first note counts. Errors: ErrStorage, ctx's own.
-func (s *Store) NoteRetired(ctx context.Context, uid string, why *fitbit.CloudError) error {
+// NoteRetired writes down that the cloud of an account's sign-in has been turned off, in
+// its words. From then on it is not asked any more, until there is a new sign-in; the
+// tokens stay. The first note counts, and one of a sign-in that is not the account's any
+// more counts for nothing: it may be at another cloud by now. Errors: ErrStorage, ctx's own.
+func (s *Store) NoteRetired(ctx context.Context, uid string, generation int64, why *fitbit.CloudError) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		noted, err := one(tx.ExecContext(ctx, `UPDATE accounts SET retired = 1, lost_detail = ?, lost_hint = ?
-			WHERE uid = ? AND retired = 0`, why.Detail, why.Hint, uid))
+			WHERE uid = ? AND generation = ? AND retired = 0`, why.Detail, why.Hint, uid, generation))
 		if err != nil || !noted {
 			return err
 		}

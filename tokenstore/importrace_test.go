@@ -83,7 +83,7 @@ func TestAnImportComesAgain(t *testing.T) {
 		},
 		"cloud gone": func(t *testing.T, s *tokenstore.Store, a tokenstore.Account) error {
 			t.Helper()
-			return s.NoteRetired(t.Context(), a.UID, &fitbit.CloudError{Kind: fitbit.ErrRetired})
+			return s.NoteRetired(t.Context(), a.UID, a.Generation, &fitbit.CloudError{Kind: fitbit.ErrRetired})
 		},
 		"moved": func(t *testing.T, s *tokenstore.Store, a tokenstore.Account) error {
 			t.Helper()

@@ -163,7 +163,7 @@ func TestRetired(t *testing.T) {
 	gone := &fitbit.CloudError{Kind: fitbit.ErrRetired, Detail: "turned off", Hint: "move on"}
 	before, _ := s.Version(t.Context())
 	for range 2 {
-		if err := s.NoteRetired(t.Context(), a.UID, gone); err != nil {
+		if err := s.NoteRetired(t.Context(), a.UID, a.Generation, gone); err != nil {
 			t.Fatal(err)
 		}
 		if after, _ := s.Version(t.Context()); after != before+1 {
@@ -187,7 +187,7 @@ func TestRetired(t *testing.T) {
 			t.Errorf("error is %v with the hint %q", err, fitbit.Hint(err))
 		}
 	}
-	if err := s.NoteRetired(t.Context(), "nobody", gone); err != nil {
+	if err := s.NoteRetired(t.Context(), "nobody", 1, gone); err != nil {
 		t.Errorf("somebody who is not there any more: %v", err)
 	}
 	if a = connect(t, s, tokenstore.SignIn{Name: "anna", Grant: grant(2)}); a.Retired || a.LostDetail+a.LostHint != "" {
@@ -195,6 +195,10 @@ func TestRetired(t *testing.T) {
 	}
 	if got := token(t, tokens); got != grant(2).AccessToken {
 		t.Errorf("token is %q", got)
+	}
+	// Word of the sign-in before comes late.
+	if err := s.NoteRetired(t.Context(), a.UID, a.Generation-1, gone); err != nil || account(t, s).Retired {
+		t.Errorf("a sign-in pays for the one before it (%v)", err)
 	}
 }
 
@@ -207,7 +211,7 @@ func TestRetiredAndLost(t *testing.T) {
 	tokens := s.Tokens(a.UID, "google", c.refresh)
 	_, err := tokens.Token(t.Context())
 	wantErr(t, err, fitbit.ErrReauthRequired)
-	if err := s.NoteRetired(t.Context(), a.UID, &fitbit.CloudError{Kind: fitbit.ErrRetired, Detail: "turned off"}); err != nil {
+	if err := s.NoteRetired(t.Context(), a.UID, a.Generation, &fitbit.CloudError{Kind: fitbit.ErrRetired, Detail: "turned off"}); err != nil {
 		t.Fatal(err)
 	}
 	note := &fitbit.CloudError{Kind: fitbit.ErrReauthRequired, Detail: "consent was denied"}
@@ -235,7 +239,7 @@ func TestRetiredWhileWaiting(t *testing.T) {
 			waited <- err
 		}()
 		synctest.Wait()
-		if err := s.NoteRetired(t.Context(), a.UID, &fitbit.CloudError{Kind: fitbit.ErrRetired}); err != nil {
+		if err := s.NoteRetired(t.Context(), a.UID, a.Generation, &fitbit.CloudError{Kind: fitbit.ErrRetired}); err != nil {
 			t.Fatal(err)
 		}
 		wantErr(t, <-waited, fitbit.ErrRetired)
@@ -249,7 +253,7 @@ func TestRetiredWhileWaiting(t *testing.T) {
 func TestARetiredAccountIsDisconnected(t *testing.T) {
 	s := open(t, tokenstore.Options{})
 	a := connect(t, s, tokenstore.SignIn{Name: "anna", Grant: grant(1)})
-	if err := s.NoteRetired(t.Context(), a.UID, &fitbit.CloudError{Kind: fitbit.ErrRetired, Detail: "turned off"}); err != nil {
+	if err := s.NoteRetired(t.Context(), a.UID, a.Generation, &fitbit.CloudError{Kind: fitbit.ErrRetired, Detail: "turned off"}); err != nil {
 		t.Fatal(err)
 	}
 	removed, err := s.Disconnect(t.Context(), "anna")
@@ -275,7 +279,7 @@ func TestARenewalAtARetiredCloud(t *testing.T) {
 	}
 	c.err = nil
 	c.before = func(ctx context.Context) {
-		if err := s.NoteRetired(ctx, a.UID, &fitbit.CloudError{Kind: fitbit.ErrRetired, Detail: "turned off"}); err != nil {
+		if err := s.NoteRetired(ctx, a.UID, a.Generation, &fitbit.CloudError{Kind: fitbit.ErrRetired, Detail: "turned off"}); err != nil {
 			t.Error(err)
 		}
 	}

@@ -213,7 +213,7 @@ func TestARetiredCloud(t *testing.T) {
 	if !ok || !errors.Is(err, fitbit.ErrRetired) || !errors.Is(err, fitbit.ErrNoToken) {
 		t.Fatalf("error is %v", err)
 	}
-	if err := l.store.NoteRetired(t.Context(), before.UID, gone); err != nil {
+	if err := l.store.NoteRetired(t.Context(), before.UID, before.Generation, gone); err != nil {
 		t.Fatal(err)
 	}
 	asked := len(l.old.requests)
@@ -242,7 +242,7 @@ func TestARetiredCloud(t *testing.T) {
 func TestTakingLeaveOfARetiredCloud(t *testing.T) {
 	l := newLab(t)
 	l.inOld(server("anna"), "user-anna")
-	if err := l.store.NoteRetired(t.Context(), l.account("anna").UID, &fitbit.CloudError{Kind: fitbit.ErrRetired}); err != nil {
+	if err := l.store.NoteRetired(t.Context(), l.account("anna").UID, l.account("anna").Generation, &fitbit.CloudError{Kind: fitbit.ErrRetired}); err != nil {
 		t.Fatal(err)
 	}
 	if told, err := l.desk.Disconnect(t.Context(), "anna"); err != nil || !told || l.old.asked("revoke") != 0 {
