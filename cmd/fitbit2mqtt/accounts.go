@@ -20,17 +20,18 @@ import (
 func (a *app) newAccounts() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "accounts",
-		Short: "List, rename or remove the people who are connected",
+		Short: "List, rename, remove or import the people who are connected",
 		Example: `  fitbit2mqtt accounts
   fitbit2mqtt accounts list --format json
   fitbit2mqtt accounts rename anna anneke
-  fitbit2mqtt accounts remove ben`,
+  fitbit2mqtt accounts remove ben
+  fitbit2mqtt accounts import fb_conf.json --name anna`,
 		Args: usage(cobra.NoArgs),
 	}
 	list := a.newAccountsList()
 	c.Flags().AddFlagSet(list.Flags())
 	c.PreRunE, c.RunE = list.PreRunE, list.RunE
-	c.AddCommand(list, a.newAccountsRename(), a.newAccountsRemove())
+	c.AddCommand(list, a.newAccountsRename(), a.newAccountsRemove(), a.newAccountsImport())
 	return c
 }
 
@@ -57,9 +58,13 @@ func (a *app) newAccountsList() *cobra.Command {
 			rows[i] = accountRow{
 				Name: s.Name, Backend: s.Backend, State: bridge.StateOK, UID: s.UID, ConnectedAt: s.CreatedAt.Format(time.RFC3339),
 			}
-			if _, known := h.desk.Clouds[s.Backend]; !known {
+			_, known := h.desk.Clouds[s.Backend]
+			switch {
+			case !known:
 				rows[i].State = bridge.StateError
-			} else if !s.SignedIn {
+			case s.Retired:
+				rows[i].State = bridge.StateSourceRetired
+			case !s.SignedIn:
 				rows[i].State = bridge.StateSignInRequired
 			}
 			if !s.SignInExpires.IsZero() {
@@ -145,7 +150,11 @@ func (a *app) remove(ctx context.Context, h *house, name string) error {
 	}
 	text := name + " is removed.\n"
 	if !told {
-		text += "The cloud could not be told. Remove the app at https://myaccount.google.com/connections if nobody else here uses that account.\n"
+		text += "The cloud could not be told."
+		if permits := backendOf(account.Backend).guide.Permits; permits != "" {
+			text += " Remove the app at " + permits + " if nobody else here uses that account."
+		}
+		text += "\n"
 	}
 	return a.printf("%s", text)
 }

@@ -21,7 +21,7 @@ import (
 
 // What the command line says is part of the product.
 func TestHelp(t *testing.T) {
-	for _, args := range []string{"", "run", "demo", "connect", "accounts", "accounts list", "accounts rename", "accounts remove", "version"} {
+	for _, args := range []string{"", "run", "demo", "connect", "accounts", "accounts list", "accounts rename", "accounts remove", "accounts import", "version"} {
 		t.Run(args, func(t *testing.T) {
 			r := invoke(t, append(strings.Fields(args), "--help")...)
 			if r.code != exitOK || r.err != "" {
@@ -34,20 +34,21 @@ func TestHelp(t *testing.T) {
 
 func TestUsageErrors(t *testing.T) {
 	tests := map[string]string{
-		"frobnicate":                    `unknown command "frobnicate"`,
-		"run now":                       "unknown command",
-		"run --frob":                    "unknown flag: --frob",
-		"connect":                       "accepts 1 arg(s)",
-		"connect Anna":                  "1 to 32 of the characters a-z",
-		"connect bridge":                `not "bridge"`,
-		"connect a/b":                   "1 to 32 of the characters a-z",
-		"accounts rename anna":          "accepts 2 arg(s)",
-		"accounts list --format xml":    "use text or json",
-		"demo --people 0":               "use 1 to 8",
-		"demo --people 9":               "use 1 to 8",
-		"demo --every 1ms":              "--every is at least 100ms",
-		"demo --backend withings":       "use google",
-		"demo --broker carrier-pigeon:": "--broker",
+		"frobnicate":                      `unknown command "frobnicate"`,
+		"run now":                         "unknown command",
+		"run --frob":                      "unknown flag: --frob",
+		"connect":                         "accepts 1 arg(s)",
+		"connect Anna":                    "1 to 32 of the characters a-z",
+		"connect bridge":                  `not "bridge"`,
+		"connect a/b":                     "1 to 32 of the characters a-z",
+		"accounts rename anna":            "accepts 2 arg(s)",
+		"accounts list --format xml":      "use text or json",
+		"demo --people 0":                 "use 1 to 8",
+		"demo --people 9":                 "use 1 to 8",
+		"demo --every 1ms":                "--every is at least 100ms",
+		"demo --backend withings":         "use google or fitbit",
+		"connect anna --backend withings": "use google or fitbit",
+		"demo --broker carrier-pigeon:":   "--broker",
 	}
 	for args, says := range tests {
 		t.Run(args, func(t *testing.T) {

@@ -25,8 +25,7 @@ type config struct {
 	DataDir       string
 	MQTT          mqttConfig
 	HomeAssistant hassConfig
-	Google        cloudConfig
-	Fitbit        cloudConfig
+	Clouds        map[string]cloudConfig // by the name of the backend
 	Poll          pollConfig
 	Web           webConfig
 	StoreKey      string

@@ -137,7 +137,7 @@ func TestSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.MQTT.Password != "hunter2" || c.StoreKey != "hunter2" || c.Google.ClientSecret != "hunter2" {
+	if c.MQTT.Password != "hunter2" || c.StoreKey != "hunter2" || c.Clouds["google"].ClientSecret != "hunter2" {
 		t.Errorf("secrets were not read")
 	}
 	public, err := json.Marshal(c.public)
@@ -154,7 +154,7 @@ func TestEndpoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := c.Google
+	g := c.Clouds["google"]
 	if g.Endpoint != "http://127.0.0.1:4711" || g.AuthURL != "http://127.0.0.1:4711/o/oauth2/v2/auth" ||
 		g.TokenURL != "https://tokens.example.org/t" || g.RevokeURL != "http://127.0.0.1:4711/revoke" {
 		t.Errorf("%+v", g)

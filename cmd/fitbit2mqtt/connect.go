@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,7 +21,7 @@ import (
 const signInTime = 10 * time.Minute
 
 func (a *app) newConnect() *cobra.Command {
-	move := false
+	var r signin.Request
 	c := &cobra.Command{
 		Use:   "connect ACCOUNT",
 		Short: "Sign a person in, for the first time or again",
@@ -29,16 +30,24 @@ the browser to come back. If the browser runs on another machine, it ends up at 
 address that cannot be reached: copy that address and paste it here.
 
 ACCOUNT is what the person is called in topics: ` + fitbit.NameRule + `.
-Signing in again under the same name keeps history, topics and entities.`,
+Signing in again under the same name keeps history, topics and entities, at
+another cloud too.`,
 		Example: `  fitbit2mqtt connect anna
-  fitbit2mqtt connect anna --move      # anna has a new Google account`,
+  fitbit2mqtt connect anna --backend google   # anna moves there from another cloud
+  fitbit2mqtt connect anna --move             # somebody else is called anna now`,
 		Args: usage(cobra.ExactArgs(1)),
 	}
-	c.Flags().BoolVar(&move, "move", false, "accept a different cloud account under this name; its history here starts anew")
+	c.Flags().StringVar(&r.Backend, "backend", "", "cloud to sign in to: "+backendNames()+" (default: that of ACCOUNT, for new people "+backends()[0].name+")")
+	c.Flags().BoolVar(&r.SamePerson, "same-person", false, "the account at the other cloud is the same person's, though the clouds do not say so; history stays")
+	c.Flags().BoolVar(&r.Move, "move", false, "accept a different person's cloud account under this name; its history here starts anew")
+	c.MarkFlagsMutuallyExclusive("same-person", "move")
 	c.RunE = func(c *cobra.Command, args []string) (err error) {
-		name := args[0]
-		if err := fitbit.CheckName(name); err != nil {
+		r.Name = args[0]
+		if err := fitbit.CheckName(r.Name); err != nil {
 			return fail(exitUsage, "choose another name, such as anna", "%w", err)
+		}
+		if r.Backend != "" && !knownBackend(r.Backend) {
+			return &usageError{command: c.CommandPath(), err: fmt.Errorf("--backend %q: use %s", r.Backend, backendNames())}
 		}
 		config, err := a.loadConfig()
 		if err != nil {
@@ -49,28 +58,27 @@ Signing in again under the same name keeps history, topics and entities.`,
 			return err
 		}
 		defer func() { err = errors.Join(err, h.close()) }()
-		return a.connect(c.Context(), h, name, move)
+		return a.connect(c.Context(), h, r)
 	}
 	return c
 }
 
 // connect leads a person through a sign-in at the terminal. The code may come back
 // to a page of ours instead, or to another terminal; then this one learns of it.
-func (a *app) connect(ctx context.Context, h *house, name string, move bool) error {
-	s, err := h.desk.Begin(ctx, signin.Request{Name: name, Move: move})
+func (a *app) connect(ctx context.Context, h *house, r signin.Request) error {
+	s, err := h.desk.Begin(ctx, r)
 	if errors.Is(err, signin.ErrNoClient) {
-		return &configError{problems: []string{defaultBackend + ".client_id and " + defaultBackend +
-			".client_secret: must be set to sign in, or entered on the page; docs/google-cloud.md says how to get them"}}
+		return h.noClient(ctx, r)
 	}
 	if err != nil {
 		return err
 	}
-	catcher, err := listenForCallback(ctx, h.desk.Clouds[defaultBackend].RedirectURL)
+	catcher, err := listenForCallback(ctx, h.desk.Clouds[s.Backend].RedirectURL)
 	if err != nil {
 		h.log.Debug("callback cannot be caught", "error", err)
 	}
 	defer catcher.close()
-	if err := a.printf("Open this address in a browser and sign in as %s:\n\n%s\n\n", name, s.URL); err != nil {
+	if err := a.printf("Open this address in a browser and sign in as %s:\n\n%s\n\n", s.Name, s.URL); err != nil {
 		return err
 	}
 	next := "Then copy the address the browser ends up at, paste it here and press Enter:"
@@ -92,6 +100,16 @@ func (a *app) connect(ctx context.Context, h *house, name string, move bool) err
 		return err
 	}
 	return a.welcome(outcome)
+}
+
+// noClient says what to configure before anybody can sign in.
+func (h *house) noClient(ctx context.Context, r signin.Request) error {
+	if account, err := h.tokens.Account(ctx, r.Name); err == nil {
+		r.Backend = cmp.Or(r.Backend, account.Backend)
+	}
+	b := backendOf(cmp.Or(r.Backend, h.desk.Default))
+	return &configError{problems: []string{b.name + ".client_id and " + b.name +
+		".client_secret: must be set to sign in, or entered on the page; " + b.docs + " says how to get them"}}
 }
 
 var errSignInTooLate = errors.New("nobody signed in within ten minutes")

@@ -21,8 +21,9 @@ type promised struct {
 }
 
 // contract lists every topic of a household whose people all have the two paired
-// devices of the fake cloud; uids are by account name.
-func contract(uids map[string]string) map[string]promised {
+// devices of the fake cloud; uids are by account name. No cloud knows everything: null
+// is what this one does not know of a heart.
+func contract(uids map[string]string, devices map[string][]string, null string) map[string]promised {
 	topics := map[string]promised{
 		"fitbit2mqtt/bridge/state": {retained: true},
 		"fitbit2mqtt/bridge/info":  {retained: true, keys: "version started_at accounts topics config"},
@@ -39,7 +40,7 @@ func contract(uids map[string]string) map[string]promised {
 				"trend_kg change_7d_kg change_30d_kg source recorded account",
 		}
 		topics["fitbit2mqtt/"+name+"/heart"] = promised{
-			retained: true, null: "out_of_range_min", // which this cloud does not have
+			retained: true, null: null,
 			keys: "date min_bpm avg_bpm max_bpm resting_bpm resting_date hrv_rmssd_ms hrv_date latest_bpm latest_at " +
 				"out_of_range_min light_min moderate_min vigorous_min peak_min account",
 		}
@@ -50,7 +51,7 @@ func contract(uids map[string]string) map[string]promised {
 		topics["fitbit2mqtt/"+name+"/weigh_in"] = promised{
 			keys: "event_type id measured_at weight_kg body_fat_pct bmi previous_weight_kg delta_kg previous_measured_at source recorded account",
 		}
-		for _, id := range []string{"301", "302"} {
+		for _, id := range devices[name] {
 			topics["fitbit2mqtt/"+name+"/device/"+id] = promised{retained: true, keys: "name type battery_pct battery last_sync"}
 			topics["homeassistant/device/fitbit2mqtt_"+uid+"_"+id+"/config"] = promised{retained: true, keys: "device origin qos components"}
 		}
@@ -91,10 +92,21 @@ func (w *world) completePerson(t *testing.T, name string) *fakecloud.Person {
 }
 
 // What automations stand on: exactly these topics, retained or not, with exactly
-// these keys, and null only where there is nothing to know.
+// these keys, and null only where there is nothing to know; whatever the cloud.
 func TestContract(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	for backend, null := range map[string]string{"google": "out_of_range_min", "fitbit": "light_min"} {
+		t.Run(backend, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.backend = backend
+			w.keepsTheContract(t, null)
+		})
+	}
+}
+
+func (w *world) keepsTheContract(t *testing.T, null string) {
+	t.Helper()
 	broker := mosquitto.Start(t, mosquitto.Options{})
 	config := w.config(broker.URL())
 	people := make(map[string]*fakecloud.Person)
@@ -108,16 +120,18 @@ func TestContract(t *testing.T) {
 	bridge := begin(t, "run", "--config", config)
 	for name, p := range people {
 		o.heard("fitbit2mqtt/"+name+"/connection", `"state":"ok"`)
-		o.heard("fitbit2mqtt/"+name+"/body", `"weight_kg":78.33`)
-		id, _ := p.WeighIn(time.Now(), 78.5, 24.4)
-		o.heard("fitbit2mqtt/"+name+"/weigh_in", id)
-		o.heard("fitbit2mqtt/"+name+"/body", id)
+		o.heard("fitbit2mqtt/"+name+"/body", `"weight_kg":78.3`)
+		p.WeighIn(time.Now(), 78.5, 24.4)
+		event := decode(t, o.heard("fitbit2mqtt/"+name+"/weigh_in", `"weight_kg":78.5`))
+		o.heard("fitbit2mqtt/"+name+"/body", fmt.Sprint(event["id"]))
 		o.heard("fitbit2mqtt/"+name+"/heart", `"peak_min":1`)
-		o.heard("fitbit2mqtt/"+name+"/device/301", `"battery_pct":62`)
-		o.heard("fitbit2mqtt/"+name+"/device/302", `"battery_pct":72`)
 	}
 	o.until("everything is announced", func() bool { return o.announced() == 7 })
-	want := contract(uidsIn(t, o.heard("fitbit2mqtt/bridge/info", "anna")))
+	devices := make(map[string][]string)
+	for name := range people {
+		devices[name] = o.devices(name, `"battery_pct":62`, `"battery_pct":72`)
+	}
+	want := contract(uidsIn(t, w.backend, o.heard("fitbit2mqtt/bridge/info", "anna")), devices, null)
 	kept, heard := o.replayed(), o.last()
 
 	if got, promised := slices.Sorted(maps.Keys(heard)), slices.Sorted(maps.Keys(want)); !slices.Equal(got, promised) {
@@ -159,7 +173,7 @@ func same(t *testing.T, what string, got, want []string) {
 }
 
 // uidsIn reads the people's identifiers from bridge/info.
-func uidsIn(t *testing.T, info string) map[string]string {
+func uidsIn(t *testing.T, backend, info string) map[string]string {
 	t.Helper()
 	list, ok := decode(t, info)["accounts"].([]any)
 	if !ok {
@@ -168,12 +182,28 @@ func uidsIn(t *testing.T, info string) map[string]string {
 	uids := make(map[string]string)
 	for _, a := range list {
 		account, ok := a.(map[string]any)
-		if !ok || account["backend"] != "google" {
+		if !ok || account["backend"] != backend {
 			t.Fatalf("an account in bridge/info is %v", a)
 		}
 		uids[fmt.Sprint(account["name"])] = fmt.Sprint(account["uid"])
 	}
 	return uids
+}
+
+// devices waits for a person's devices that say so, and returns their ids.
+func (o *observer) devices(name string, say ...string) (ids []string) {
+	o.t.Helper()
+	o.until("devices of "+name, func() bool {
+		ids = nil
+		for topic, payload := range o.retained {
+			id, ok := strings.CutPrefix(topic, "fitbit2mqtt/"+name+"/device/")
+			if ok && slices.ContainsFunc(say, func(text string) bool { return strings.Contains(payload, text) }) {
+				ids = append(ids, id)
+			}
+		}
+		return len(ids) == len(say)
+	})
+	return ids
 }
 
 // last is the newest payload of every topic heard so far, retained or not.

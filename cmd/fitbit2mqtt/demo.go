@@ -42,7 +42,7 @@ messages go to a broker inside the demo, or to the one given.`,
   fitbit2mqtt demo --broker mqtt://127.0.0.1:1883`,
 		Args: usage(cobra.NoArgs),
 	}
-	c.Flags().StringVar(&f.backend, "backend", defaultBackend, "cloud to play: google")
+	c.Flags().StringVar(&f.backend, "backend", backends()[0].name, "cloud to play: "+backendNames())
 	c.Flags().StringVar(&f.broker, "broker", "", "publish to this broker instead of one inside the demo")
 	c.Flags().StringVar(&f.data, "data", "", "keep the databases in this folder")
 	c.Flags().IntVar(&f.people, "people", 2, "how many people live there (1 to 8)")
@@ -51,8 +51,8 @@ messages go to a broker inside the demo, or to the one given.`,
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		names := residents()
 		switch {
-		case f.backend != defaultBackend:
-			return &usageError{command: c.CommandPath(), err: fmt.Errorf("--backend %q: use google", f.backend)}
+		case !knownBackend(f.backend):
+			return &usageError{command: c.CommandPath(), err: fmt.Errorf("--backend %q: use %s", f.backend, backendNames())}
 		case f.people < 1 || f.people > len(names):
 			return &usageError{command: c.CommandPath(), err: fmt.Errorf("--people %d: use 1 to %d", f.people, len(names))}
 		case f.every < 100*time.Millisecond || f.length < 0:
@@ -94,7 +94,7 @@ func (a *app) demo(ctx context.Context, f demoFlags, names []string) (err error)
 			return err
 		}
 	}
-	cloud, stop, err := startFakeCloud(ctx, &config)
+	cloud, stop, err := startFakeCloud(ctx, &config, f.backend)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (a *app) demo(ctx context.Context, f demoFlags, names []string) (err error)
 	defer func() { err = errors.Join(err, release()) }()
 	scales := make([]scale, len(names))
 	for i, name := range names {
-		if scales[i], err = signInDemo(ctx, h, cloud, name); err != nil {
+		if scales[i], err = signInDemo(ctx, h, cloud, f.backend, name); err != nil {
 			return err
 		}
 	}

@@ -16,14 +16,16 @@ import (
 )
 
 // startFakeCloud serves a household's cloud on a free loopback port and points
-// the configuration at it.
-func startFakeCloud(ctx context.Context, c *config) (*fakecloud.Cloud, func(), error) {
-	c.Google = cloudConfig{ClientID: "demo", ClientSecret: rand.Text(), RedirectURL: defaultRedirect}
+// the configuration at it: the backend that is played, and the one that has taken over
+// from it, so that people can move there. The demo looks every second, which is more
+// than clouds allow.
+func startFakeCloud(ctx context.Context, c *config, played string) (*fakecloud.Cloud, func(), error) {
+	own := cloudConfig{ClientID: "demo", ClientSecret: rand.Text(), RedirectURL: defaultRedirect}
 	if _, port, err := net.SplitHostPort(c.Web.Listen); err == nil {
-		c.Google.RedirectURL = "http://localhost:" + port + "/oauth/callback"
+		own.RedirectURL = "http://localhost:" + port + "/oauth/callback"
 	}
-	cloud := fakecloud.New(fakecloud.Options{Apps: []fakecloud.App{{
-		ClientID: c.Google.ClientID, ClientSecret: c.Google.ClientSecret, RedirectURLs: []string{c.Google.RedirectURL},
+	cloud := fakecloud.New(fakecloud.Options{UserPerMinute: -1, Apps: []fakecloud.App{{
+		ClientID: own.ClientID, ClientSecret: own.ClientSecret, RedirectURLs: []string{own.RedirectURL},
 	}}})
 	today := fitbit.DateOf(time.Now())
 	for i, name := range residents() { // who is not of the household yet can be connected on the page
@@ -38,9 +40,13 @@ func startFakeCloud(ctx context.Context, c *config) (*fakecloud.Cloud, func(), e
 	}
 	server := &http.Server{Handler: cloud, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = server.Serve(l) }() // ends with Close
-	base := "http://" + l.Addr().String()
-	c.Google.Endpoint = base
-	c.Google.AuthURL, c.Google.TokenURL, c.Google.RevokeURL = base+"/o/oauth2/v2/auth", base+"/token", base+"/revoke"
+	own.Endpoint = "http://" + l.Addr().String()
+	for name := range c.Clouds { // nobody signs in at a real one from here
+		c.Clouds[name] = cloudConfig{RedirectURL: own.RedirectURL}
+	}
+	for b := backendOf(played); b.name != ""; b = backendOf(b.successor) {
+		c.Clouds[b.name] = own.beside(b)
+	}
 	return cloud, func() { _ = server.Close() }, nil
 }
 
@@ -52,8 +58,8 @@ type scale struct {
 
 // signInDemo signs a resident in, the way a person with a browser would, and
 // looks up what they weigh.
-func signInDemo(ctx context.Context, h *house, cloud *fakecloud.Cloud, name string) (scale, error) {
-	s, err := h.desk.Begin(ctx, signin.Request{Name: name})
+func signInDemo(ctx context.Context, h *house, cloud *fakecloud.Cloud, backend, name string) (scale, error) {
+	s, err := h.desk.Begin(ctx, signin.Request{Name: name, Backend: backend, SamePerson: true})
 	if err != nil {
 		return scale{}, err
 	}

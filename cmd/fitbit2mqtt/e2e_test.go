@@ -142,7 +142,7 @@ func (w *world) waitForPoll(n int) {
 	for {
 		asked := 0
 		for _, r := range w.cloud.Requests() {
-			if strings.Contains(r.Path, "/dataTypes/weight/") {
+			if r.DataType == "weight" {
 				asked++
 			}
 		}

@@ -46,6 +46,8 @@ type world struct {
 	server   *httptest.Server
 	dir      string
 	redirect string
+	backend  string // where people sign in; what has taken over from it is configured as well
+	secret   string // the app's, in the configuration
 }
 
 // newWorld starts a cloud with the given people in it.
@@ -57,11 +59,17 @@ func newWorld(tb testing.TB, people ...string) *world {
 // newWorldAt does so where browsers come back to that address.
 func newWorldAt(tb testing.TB, redirect string, people ...string) *world {
 	tb.Helper()
-	w := &world{t: tb, dir: filepath.Join(tb.TempDir(), "data"), redirect: redirect}
-	w.cloud = fakecloud.New(fakecloud.Options{
-		Apps:          []fakecloud.App{{ClientID: clientID, ClientSecret: clientSecret, RedirectURLs: []string{redirect}}},
-		UserPerMinute: -1,
-	})
+	return newWorldWith(tb, fakecloud.App{ClientSecret: clientSecret, RedirectURLs: []string{redirect}}, people...)
+}
+
+// newWorldWith does so where the household's app is that one.
+func newWorldWith(tb testing.TB, app fakecloud.App, people ...string) *world {
+	tb.Helper()
+	app.ClientID = clientID
+	w := &world{
+		t: tb, dir: filepath.Join(tb.TempDir(), "data"), redirect: app.RedirectURLs[0], secret: app.ClientSecret, backend: backends()[0].name,
+	}
+	w.cloud = fakecloud.New(fakecloud.Options{Apps: []fakecloud.App{app}, UserPerMinute: -1})
 	for _, name := range people {
 		w.cloud.AddPerson(fakecloud.PersonOptions{Name: name, HeightMetres: 1.7})
 	}
@@ -73,14 +81,18 @@ func newWorldAt(tb testing.TB, redirect string, people ...string) *world {
 // config writes a configuration file and returns its path.
 func (w *world) config(broker string) string {
 	w.t.Helper()
-	yaml := fmt.Sprintf(`data_dir: %q
+	var yaml strings.Builder
+	fmt.Fprintf(&yaml, `data_dir: %q
 mqtt: {url: %q, embedded: {listen: "127.0.0.1:0"}}
-google: {client_id: %s, client_secret: %s, redirect_url: %q, endpoint: %q}
 poll: {body: 1s, heart: 5s, devices: 5s}
 web: {listen: "127.0.0.1:0"}
-`, w.dir, broker, clientID, clientSecret, w.redirect, w.server.URL)
+`, w.dir, broker)
+	for b := backendOf(w.backend); b.name != ""; b = backendOf(b.successor) {
+		fmt.Fprintf(&yaml, "%s: {client_id: %s, client_secret: %q, redirect_url: %q, endpoint: %q}\n",
+			b.name, clientID, w.secret, w.redirect, w.server.URL)
+	}
 	path := filepath.Join(w.t.TempDir(), "config.yaml")
-	if err := os.WriteFile(path, []byte(yaml), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(yaml.String()), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
 	return path
@@ -95,6 +107,9 @@ func (w *world) connect(config, name string) result {
 
 func (w *world) connectAs(config, name string, answer fakecloud.Answer, extra ...string) result {
 	w.t.Helper()
+	if w.backend != backends()[0].name && !slices.Contains(extra, "--backend") {
+		extra = append(extra, "--backend", w.backend)
+	}
 	c := begin(w.t, append([]string{"connect", name, "--config", config}, extra...)...)
 	address := c.waitFor("http")
 	back, err := w.cloud.Consent(w.t.Context(), strings.Fields(address)[0], answer)

@@ -20,16 +20,22 @@ func (w *world) withPage(config string, more ...string) string {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	return w.withPageAt(config, u.Host, more...)
+}
+
+// withPageAt has it listen there.
+func (w *world) withPageAt(config, listen string, more ...string) string {
+	w.t.Helper()
 	yaml, err := os.ReadFile(config)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	keys := strings.Join(append([]string{`listen: "` + u.Host + `"`}, more...), ", ")
+	keys := strings.Join(append([]string{`listen: "` + listen + `"`}, more...), ", ")
 	changed := strings.Replace(string(yaml), `web: {listen: "127.0.0.1:0"}`, "web: {"+keys+"}", 1)
 	if err := os.WriteFile(config, []byte(changed), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
-	return "http://" + u.Host + "/"
+	return "http://" + listen + "/"
 }
 
 // visitor is a browser that knows the page.

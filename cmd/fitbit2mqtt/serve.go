@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,28 +22,6 @@ import (
 	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore"
 	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore/signin"
 )
-
-// defaultBackend is where new people sign in.
-const defaultBackend = "google"
-
-// clouds is the table of clouds.
-func clouds(c config, client *http.Client) map[string]signin.Cloud {
-	return map[string]signin.Cloud{
-		"google": {
-			ClientID: c.Google.ClientID, ClientSecret: c.Google.ClientSecret, RedirectURL: c.Google.RedirectURL,
-			Authorizer: func(id, secret string) fitbit.Authorizer {
-				return googlehealth.App{
-					ClientID: id, ClientSecret: secret, HTTP: client,
-					AuthURL: c.Google.AuthURL, TokenURL: c.Google.TokenURL, RevokeURL: c.Google.RevokeURL,
-				}
-			},
-			Source: func(t fitbit.Tokens) fitbit.Source {
-				return googlehealth.New(googlehealth.Options{Endpoint: c.Google.Endpoint, Tokens: t, HTTP: client})
-			},
-			Missing: googlehealth.Missing, Scopes: googlehealth.Scopes(), Guide: googlehealth.Guide(),
-		},
-	}
-}
 
 // house is everything that is open while a command runs.
 type house struct {
@@ -68,7 +45,7 @@ func (a *app) open(ctx context.Context, c config) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.desk = &signin.Desk{Store: h.tokens, Clouds: clouds(c, googlehealth.NewHTTPClient()), Default: defaultBackend, Log: h.log}
+	h.desk = &signin.Desk{Store: h.tokens, Clouds: clouds(c, googlehealth.NewHTTPClient()), Default: backends()[0].name, Log: h.log}
 	h.history, err = history.Open(ctx, history.Options{Path: filepath.Join(c.DataDir, "history.db"), Log: h.log})
 	if err != nil {
 		return nil, errors.Join(err, h.tokens.Close())
@@ -107,11 +84,6 @@ var _ bridge.People = people{}
 
 func (p people) Version(ctx context.Context) (int64, error) { return p.tokens.Version(ctx) }
 
-// Retired does not reach the store, which has no place for it.
-func (p people) Retired(context.Context, bridge.Account, error) error {
-	return errors.New("the token store cannot note that a cloud is gone")
-}
-
 func (p people) Removed(ctx context.Context) ([]string, error) { return p.tokens.Removed(ctx) }
 
 func (p people) Forgotten(ctx context.Context, uid string) error { return p.tokens.Forgotten(ctx, uid) }
@@ -127,16 +99,29 @@ func (p people) Accounts(ctx context.Context) ([]bridge.Account, error) {
 	}
 	list := make([]bridge.Account, len(stored))
 	for i, s := range stored {
-		cloud, user, _ := strings.Cut(s.Person, ":")
-		digest := sha256.Sum256([]byte(user))
 		list[i] = bridge.Account{
 			Name: s.Name, UID: s.UID, Backend: s.Backend, Generation: s.Generation,
-			Identity: cloud + ":" + hex.EncodeToString(digest[:8]),
-			SignedIn: s.SignedIn, SignInExpires: s.SignInExpires,
+			Identity: identity(s.Person), Retired: s.Retired, SignedIn: s.SignedIn, SignInExpires: s.SignInExpires,
 			Missing: p.desk.Missing(s), LostDetail: s.LostDetail, LostHint: s.LostHint,
 		}
 	}
 	return list, nil
+}
+
+// identity tells one person from another without saying who they are: it is kept
+// where others may look. person is "backend:user".
+func identity(person string) string {
+	backend, user, _ := strings.Cut(person, ":")
+	digest := sha256.Sum256([]byte(user))
+	return backend + ":" + hex.EncodeToString(digest[:8])
+}
+
+func (p people) Retired(ctx context.Context, a bridge.Account, why error) error {
+	e := &fitbit.CloudError{Kind: fitbit.ErrRetired, Detail: why.Error(), Hint: fitbit.Hint(why)}
+	if ce, ok := errors.AsType[*fitbit.CloudError](why); ok && ce.Detail != "" {
+		e.Detail = ce.Detail
+	}
+	return p.tokens.NoteRetired(ctx, a.UID, a.Generation, e)
 }
 
 // broker is the connection to the house's broker, and the broker itself where

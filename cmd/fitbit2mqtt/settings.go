@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -33,11 +34,14 @@ func (r *reader) read() config {
 		Prefix:    r.topic("homeassistant.prefix", "homeassistant"),
 	}
 	c.HomeAssistant.StatusTopic = r.topic("homeassistant.status_topic", "homeassistant/status")
-	c.Google = r.cloud("google")
-	if c.Google.AuthURL == "" {
-		r.registrable("google.redirect_url", c.Google.RedirectURL)
+	c.Clouds = make(map[string]cloudConfig)
+	for _, b := range backends() {
+		own := r.cloud(b).beside(b)
+		if b.registrable && own.AuthURL == "" {
+			r.registrable(b.name+".redirect_url", b.guide.Brand, own.RedirectURL)
+		}
+		c.Clouds[b.name] = own
 	}
-	c.Fitbit = r.cloud("fitbit")
 	c.Poll = pollConfig{
 		Body:    r.duration("poll.body", time.Minute, quickestPoll),
 		Heart:   r.duration("poll.heart", 15*time.Minute, quickestPoll),
@@ -71,21 +75,24 @@ func (r *reader) mqtt() mqttConfig {
 	return c
 }
 
-// cloud reads one cloud's keys. An endpoint of one's own brings its sign-in server
-// along, under the paths that Google uses.
-func (r *reader) cloud(name string) cloudConfig {
-	c := cloudConfig{
-		ClientID: r.str(name+".client_id", ""), ClientSecret: r.secret(name + ".client_secret"),
-		RedirectURL: r.redirect(name+".redirect_url", defaultRedirect), Endpoint: r.web(name+".endpoint", ""),
-		AuthURL: r.web(name+".auth_url", ""), TokenURL: r.web(name+".token_url", ""), RevokeURL: r.web(name+".revoke_url", ""),
+// cloud reads one cloud's keys.
+func (r *reader) cloud(b backend) cloudConfig {
+	return cloudConfig{
+		ClientID: r.str(b.name+".client_id", ""), ClientSecret: r.secret(b.name + ".client_secret"),
+		RedirectURL: r.redirect(b.name+".redirect_url", defaultRedirect), Endpoint: r.web(b.name+".endpoint", ""),
+		AuthURL: r.web(b.name+".auth_url", ""), TokenURL: r.web(b.name+".token_url", ""), RevokeURL: r.web(b.name+".revoke_url", ""),
 	}
-	if c.Endpoint != "" {
-		for target, path := range map[*string]string{&c.AuthURL: "/o/oauth2/v2/auth", &c.TokenURL: "/token", &c.RevokeURL: "/revoke"} {
-			if *target == "" {
-				*target = c.Endpoint + path
-			}
-		}
+}
+
+// beside completes the addresses: an endpoint of one's own brings its sign-in server
+// along, under the paths of the cloud it stands for.
+func (c cloudConfig) beside(b backend) cloudConfig {
+	if c.Endpoint == "" {
+		return c
 	}
+	c.AuthURL = cmp.Or(c.AuthURL, c.Endpoint+b.authPath)
+	c.TokenURL = cmp.Or(c.TokenURL, c.Endpoint+b.tokenPath)
+	c.RevokeURL = cmp.Or(c.RevokeURL, c.Endpoint+b.revokePath)
 	return c
 }
 
@@ -96,9 +103,9 @@ func (r *reader) redirect(key, otherwise string) string {
 	return s
 }
 
-// registrable refuses a redirect address that Google's console would not take: it
+// registrable refuses a redirect address that a cloud's console would not take: it
 // wants this machine, or a name under a public domain.
-func (r *reader) registrable(key, address string) {
+func (r *reader) registrable(key, brand, address string) {
 	u, err := url.Parse(address)
 	if err != nil || door.Loopback(u.Hostname()) || u.Hostname() == "" {
 		return // fine, or reported already
@@ -107,7 +114,7 @@ func (r *reader) registrable(key, address string) {
 	private := []string{".local", ".localdomain", ".lan", ".home", ".internal", ".arpa", ".localhost"}
 	_, err = netip.ParseAddr(host)
 	if err == nil || !strings.Contains(host, ".") || slices.ContainsFunc(private, func(s string) bool { return strings.HasSuffix(host, s) }) {
-		r.problem(key, "Google takes no address at %s; use %s, or a name under a public domain", host, defaultRedirect)
+		r.problem(key, "%s takes no address at %s; use %s, or a name under a public domain", brand, host, defaultRedirect)
 	}
 }
 
