@@ -24,7 +24,7 @@ const largestImport = 1 << 20
 // importFlags say whose sign-in it is, and through which app it was made.
 type importFlags struct {
 	name, client, secretFile string
-	move                     bool
+	move, samePerson         bool
 }
 
 func (a *app) newAccountsImport() *cobra.Command {
@@ -47,7 +47,9 @@ the same command goes on where it stopped.`,
 	c.Flags().StringVar(&f.name, "name", "", "what the person is called in topics")
 	c.Flags().StringVar(&f.client, "client-id", "", "the app that the sign-in was made with, if the files do not say (default: the configured one)")
 	c.Flags().StringVar(&f.secretFile, "client-secret-file", "", "file with the app's client secret, if it has one")
+	c.Flags().BoolVar(&f.samePerson, "same-person", false, "the account is that of the person who is connected at another cloud, though the clouds do not say so; history stays")
 	c.Flags().BoolVar(&f.move, "move", false, "accept a different person's cloud account under this name; its history here starts anew")
+	c.MarkFlagsMutuallyExclusive("same-person", "move")
 	c.RunE = a.withHouse(func(ctx context.Context, h *house, args []string) error {
 		if err := fitbit.CheckName(f.name); err != nil {
 			return fail(exitUsage, "say whose sign-in it is: --name anna", "%w", err)
@@ -101,7 +103,7 @@ func (a *app) takeOver(ctx context.Context, h *house, f importFlags, b backend, 
 			"the file does not say which app the sign-in was made with")
 	}
 	o, err := h.desk.Import(ctx, signin.Import{
-		Name: f.name, Backend: b.name, Client: in.ClientID, Secret: in.ClientSecret, RefreshToken: in.RefreshToken, Move: f.move,
+		Name: f.name, Backend: b.name, Client: in.ClientID, Secret: in.ClientSecret, RefreshToken: in.RefreshToken, Move: f.move, SamePerson: f.samePerson,
 	})
 	if err != nil {
 		return err
