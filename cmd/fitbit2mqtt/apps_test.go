@@ -22,8 +22,8 @@ func TestAppsOfAllKinds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			app.RedirectURLs = []string{"http://" + freeAddr(t) + "/"} // as those apps had it: no path but the slash
-			w := newWorldWith(t, app, "anna", "ben", "carla")
+			app.ClientID, app.RedirectURLs = clientID, []string{"http://" + freeAddr(t) + "/"} // as those apps had it: no path but the slash
+			w := newWorldWith(t, []fakecloud.App{app}, "anna", "ben", "carla")
 			w.backend = "fitbit"
 			for _, person := range []string{"anna", "ben", "carla"} {
 				w.cloud.Person(person).WeighIn(time.Now().Add(-time.Hour), 61.5, 30)

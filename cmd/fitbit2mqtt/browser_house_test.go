@@ -30,8 +30,7 @@ type home struct {
 	panel  panelConfig
 	broker string
 	bridge *command
-	root   string     // the page's address
-	left   *leftCloud // nil if there is only one cloud
+	root   string // the page's address
 }
 
 // moveIn starts a bridge and opens its page.
@@ -49,11 +48,7 @@ func (h *home) start() {
 	t := h.tab.t
 	t.Helper()
 	config := h.world.panel(h.broker, h.panel)
-	if h.left == nil {
-		h.bridge = begin(t, "run", "--config", config)
-	} else {
-		h.bridge = h.left.beside(t, config)
-	}
+	h.bridge = begin(t, "run", "--config", config)
 	line, ok := h.bridge.err.line("the page is open", patience)
 	if !ok {
 		t.Fatalf("the page does not open:\n%s", h.bridge.err)
@@ -104,6 +99,10 @@ google: {%sredirect_url: %q, endpoint: %q, auth_url: "http://localhost:%s/o/oaut
 poll: {body: %s, heart: %s, devices: %s}
 web: {listen: %q%s}
 `, w.dir, broker, client, w.redirect, w.server.URL, port, c.poll, c.poll, c.poll, c.listen, c.web)
+	if b := backendOf(w.backend); b.successor != "" {
+		yaml += fmt.Sprintf("%s: {client_id: %s, client_secret: %s, redirect_url: %q, endpoint: %q, auth_url: %q}\n",
+			b.name, clientID, clientSecret, w.elsewhere(), w.server.URL, "http://localhost:"+port+b.authPath)
+	}
 	path := filepath.Join(w.t.TempDir(), "config.yaml")
 	if err := os.WriteFile(path, []byte(yaml), 0o600); err != nil {
 		w.t.Fatal(err)

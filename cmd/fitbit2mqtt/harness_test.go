@@ -59,17 +59,16 @@ func newWorld(tb testing.TB, people ...string) *world {
 // newWorldAt does so where browsers come back to that address.
 func newWorldAt(tb testing.TB, redirect string, people ...string) *world {
 	tb.Helper()
-	return newWorldWith(tb, fakecloud.App{ClientSecret: clientSecret, RedirectURLs: []string{redirect}}, people...)
+	return newWorldWith(tb, []fakecloud.App{{ClientID: clientID, ClientSecret: clientSecret, RedirectURLs: []string{redirect}}}, people...)
 }
 
-// newWorldWith does so where the household's app is that one.
-func newWorldWith(tb testing.TB, app fakecloud.App, people ...string) *world {
+// newWorldWith does so where the clouds know those apps; the first is the household's.
+func newWorldWith(tb testing.TB, apps []fakecloud.App, people ...string) *world {
 	tb.Helper()
-	app.ClientID = clientID
 	w := &world{
-		t: tb, dir: filepath.Join(tb.TempDir(), "data"), redirect: app.RedirectURLs[0], secret: app.ClientSecret, backend: backends()[0].name,
+		t: tb, dir: filepath.Join(tb.TempDir(), "data"), redirect: apps[0].RedirectURLs[0], secret: apps[0].ClientSecret, backend: backends()[0].name,
 	}
-	w.cloud = fakecloud.New(fakecloud.Options{Apps: []fakecloud.App{app}, UserPerMinute: -1})
+	w.cloud = fakecloud.New(fakecloud.Options{Apps: apps, UserPerMinute: -1})
 	for _, name := range people {
 		w.cloud.AddPerson(fakecloud.PersonOptions{Name: name, HeightMetres: 1.7})
 	}
@@ -143,16 +142,10 @@ type command struct {
 
 func begin(tb testing.TB, args ...string) *command {
 	tb.Helper()
-	return launch(tb, func(ctx context.Context, std stdio) int { return run(ctx, args, std) })
-}
-
-// launch runs what is almost a command.
-func launch(tb testing.TB, program func(context.Context, stdio) int) *command {
-	tb.Helper()
 	ctx, stop := context.WithCancel(tb.Context())
 	r, w := io.Pipe()
 	c := &command{t: tb, stop: stop, in: w, out: newBuffer(), err: newBuffer(), done: make(chan int, 1)}
-	go func() { c.done <- program(ctx, stdio{in: r, out: c.out, err: c.err}) }()
+	go func() { c.done <- run(ctx, args, stdio{in: r, out: c.out, err: c.err}) }()
 	tb.Cleanup(func() {
 		stop()
 		_ = w.Close()
