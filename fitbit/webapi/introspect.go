@@ -60,13 +60,16 @@ func (c *Client) introspect(ctx context.Context, path string) (Introspection, er
 	if err := c.rest.PostForm(ctx, path, form, &r); err != nil {
 		return Introspection{}, err
 	}
-	in := Introspection{Active: string(r.v.Active) == "true" || string(r.v.Active) == "1"}
-	if in.Active && len(r.v.User) <= wire.MaxID {
-		in.User = string(r.v.User)
+	switch string(r.v.Active) {
+	case "false", "0":
+		return Introspection{}, nil
+	case "true", "1":
+	default: // not a word about it: that must not cost anybody their sign-in
+		return Introspection{}, &fitbit.CloudError{Kind: fitbit.ErrProtocol, Detail: "the answer does not say whether the token is in force"}
 	}
-	if in.Active {
-		in.Scopes = scopesOf(string(r.v.Scope))
-		in.Expiry = expiryOf(r.v.Expiry)
+	in := Introspection{Active: true, Scopes: scopesOf(string(r.v.Scope)), Expiry: expiryOf(r.v.Expiry)}
+	if len(r.v.User) <= wire.MaxID {
+		in.User = string(r.v.User)
 	}
 	return in, nil
 }

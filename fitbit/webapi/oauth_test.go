@@ -259,14 +259,16 @@ func TestIntrospection(t *testing.T) {
 		},
 		{`{"active":true,"scope":7,"exp":-1}`, webapi.Introspection{Active: true}},
 		{`{"active":false,"user_id":"ZZ9PLU","exp":179}`, webapi.Introspection{}},
-		{`{"active":"yes"}`, webapi.Introspection{}},
-		{`{}`, webapi.Introspection{}},
-		{`[]`, webapi.Introspection{}},
-		{`null`, webapi.Introspection{}},
+		{`{"active":0}`, webapi.Introspection{}},
 	} {
 		in, err := tokenServer(t, "", sayJSON(c.body)).Introspect(t.Context(), accessToken)
 		if err != nil || in.Active != c.want.Active || in.User != c.want.User || !in.Expiry.Equal(c.want.Expiry) || !slices.Equal(in.Scopes, c.want.Scopes) {
 			t.Errorf("%s: the token is %+v (%v), want %+v", c.body, in, err, c.want)
+		}
+	}
+	for _, body := range []string{`{"active":"yes"}`, `{"active":null}`, `{}`, `[]`, `null`} {
+		if in, err := tokenServer(t, "", sayJSON(body)).Introspect(t.Context(), accessToken); !errors.Is(err, fitbit.ErrProtocol) || in.Active {
+			t.Errorf("%s: %+v (%v), want ErrProtocol", body, in, err)
 		}
 	}
 	for _, kind := range []string{"expired_token", "invalid_token"} {

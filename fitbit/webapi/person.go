@@ -30,7 +30,7 @@ func (c *Client) Identity(ctx context.Context) (fitbit.Identity, error) {
 		}
 	case err == nil && in.User != "":
 		return fitbit.Identity{User: in.User}, nil
-	case err != nil && !errors.Is(err, fitbit.ErrProtocol): // which it is where there is no such address
+	case err != nil && !errors.Is(err, fitbit.ErrProtocol) && !errors.Is(err, fitbit.ErrPermission): // there is no such address, or not for this app
 		return fitbit.Identity{}, err
 	}
 	p, err := c.profile(ctx)
