@@ -31,14 +31,19 @@ func (l *loose[T]) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, &l.v)
 }
 
-// text reads a string; anything else is an empty one.
+// text reads a string, or a number as it is written, because ids of digits come as
+// either; anything else is an empty one.
 type text string
 
 // UnmarshalJSON refuses nothing.
 func (t *text) UnmarshalJSON(b []byte) error {
 	var s string
-	if json.Unmarshal(b, &s) == nil {
+	var n json.Number
+	switch {
+	case json.Unmarshal(b, &s) == nil:
 		*t = text(s)
+	case json.Unmarshal(b, &n) == nil:
+		*t = text(n)
 	}
 	return nil
 }
