@@ -54,6 +54,9 @@ the same command goes on where it stopped.`,
 		if err := fitbit.CheckName(f.name); err != nil {
 			return fail(exitUsage, "say whose sign-in it is: --name anna", "%w", err)
 		}
+		if f.secretFile != "" && f.client == "" {
+			return fail(exitUsage, "add --client-id, or leave the secret to the files and the configuration", "--client-secret-file does not say of which app")
+		}
 		return a.importSignIn(ctx, h, f, args)
 	})
 	return c
@@ -66,7 +69,11 @@ func (a *app) importSignIn(ctx context.Context, h *house, f importFlags, paths [
 		if err != nil {
 			return err
 		}
-		files[filepath.Base(path)] = content
+		name := filepath.Base(path)
+		if _, taken := files[name]; taken { // by a file in another folder
+			name = path
+		}
+		files[name] = content
 	}
 	var refused []error
 	for _, b := range backends() {

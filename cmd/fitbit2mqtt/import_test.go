@@ -67,8 +67,8 @@ func TestImport(t *testing.T) {
 		files := [][]string{
 			{w.write(t, "fb_conf.json", map[string]any{"client_id": clientID, "client_secret": clientSecret, "access_token": g.AccessToken, "refresh_token": g.RefreshToken})},
 			{
-				w.write(t, "client_details.json", map[string]any{"client_id": clientID, "client_secret": clientSecret}),
-				w.write(t, "user_details.json", map[string]any{"access_token": g.AccessToken, "refresh_token": g.RefreshToken, "user_id": "ZZ9PLU"}),
+				w.write(t, "details.json", map[string]any{"client_id": clientID, "client_secret": clientSecret}), // of the same name, in two folders
+				w.write(t, "details.json", map[string]any{"access_token": g.AccessToken, "refresh_token": g.RefreshToken, "user_id": "ZZ9PLU"}),
 			},
 			{w.write(t, "token.json", map[string]any{"access_token": g.AccessToken, "refresh_token": g.RefreshToken, "expires_in": 28800, "token_type": "Bearer", "user_id": "ZZ9PLU"})},
 		}[i]
@@ -119,6 +119,7 @@ func TestImportRefuses(t *testing.T) {
 		{"not JSON", []string{config, "--name", "ben"}, exitUsage},
 		{"something else", []string{w.write(t, "results.json", map[string]any{"steps": 1}), "--name", "ben"}, exitUsage},
 		{"half of two", []string{w.write(t, "client_details.json", map[string]any{"client_id": clientID, "client_secret": clientSecret}), "--name", "ben"}, exitUsage},
+		{"a secret without its app", []string{good, "--name", "ben", "--client-secret-file", config}, exitUsage},
 		{"no name", []string{good}, exitUsage},
 		{"a name that is not allowed", []string{good, "--name", "Ben"}, exitUsage},
 		{"unknown to the cloud", []string{w.write(t, "token.json", map[string]any{"refresh_token": strings.Repeat("0", 64)}), "--name", "ben"}, exitCloud},
