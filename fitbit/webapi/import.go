@@ -1,6 +1,7 @@
 package webapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,6 +27,10 @@ const (
 	maxImportFile = 64 << 10 // of a file, bytes
 	maxSecret     = 4 << 10  // of a token, bytes
 )
+
+// expected is what people are told of files that are refused.
+const expected = "expected are client_id and client_secret of the app, access_token and refresh_token; " +
+	"as in fb_conf.json, in client_details.json and user_details.json together, or in what the token endpoint answers"
 
 // importKeys lists the keys that files are read for, as people spell them: letter
 // case, hyphens and underscores aside.
@@ -56,7 +61,7 @@ func ReadImport(files map[string][]byte) (Import, error) {
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		values, err := readImportFile(files[name])
 		if err != nil {
-			return Import{}, fmt.Errorf("%w: %s %w", ErrNoImport, wire.Printable(name), err)
+			return Import{}, fmt.Errorf("%w: %s %w (%s)", ErrNoImport, wire.Printable(name), err, expected)
 		}
 		for key, value := range values {
 			if old, ok := found[key]; ok && old != value {
@@ -66,8 +71,7 @@ func ReadImport(files map[string][]byte) (Import, error) {
 		}
 	}
 	if found["refresh_token"] == "" {
-		return Import{}, fmt.Errorf("%w: there is no refresh_token (expected are client_id and client_secret of the app, access_token and refresh_token; "+
-			"as in fb_conf.json, in client_details.json and user_details.json together, or in what the token endpoint answers)", ErrNoImport)
+		return Import{}, fmt.Errorf("%w: there is no refresh_token (%s)", ErrNoImport, expected)
 	}
 	in := Import{ClientID: found["client_id"], ClientSecret: found["client_secret"], User: found["user_id"]}
 	in.AccessToken, in.RefreshToken = found["access_token"], found["refresh_token"]
@@ -87,7 +91,7 @@ func readImportFile(data []byte) (map[string]string, error) {
 		return nil, fmt.Errorf("is larger than %d bytes", maxImportFile)
 	}
 	var outer map[string]json.RawMessage
-	if json.Unmarshal(data, &outer) != nil {
+	if json.Unmarshal(bytes.TrimPrefix(data, []byte("\ufeff")), &outer) != nil { // editors of Windows mark their files
 		return nil, errors.New("is not an object in JSON")
 	}
 	values := make(map[string]string)
@@ -99,7 +103,7 @@ func readImportFile(data []byte) (map[string]string, error) {
 		}
 	}
 	if err == nil && len(values) == 0 {
-		err = errors.New("has none of the keys " + strings.Join(slices.Sorted(maps.Keys(importKeys())), ", "))
+		err = errors.New("has none of the keys")
 	}
 	return values, err
 }

@@ -42,6 +42,7 @@ func TestReadImport(t *testing.T) {
 			"", "", true, "ZZ9PLU [heartrate weight] -",
 		},
 		{"spelt otherwise", map[string]string{"c.json": `{"clientId": "23FAKE", "clientSecret": "` + secret + `", "refreshToken": "` + dead + `"}`}, clientID, secret, false, " [] -"},
+		{"with a byte order mark", map[string]string{"c.json": "\ufeff" + `{"client_id": "23FAKE", "client_secret": "` + secret + `", ` + refresh + `}`}, clientID, secret, false, " [] -"},
 		{"spelt loudly", map[string]string{"c.json": `{"CLIENT_ID": "23FAKE", "CLIENT-SECRET": " ` + secret + `\n", "REFRESH_TOKEN": "` + dead + `"}`}, clientID, secret, false, " [] -"},
 		{"short", map[string]string{"c.json": `{"id": "23FAKE", "secret": "` + secret + `", "refresh": "` + dead + `"}`}, clientID, secret, false, " [] -"},
 		{"a level down", map[string]string{"c.json": `{"fitbit": {"client_id": "23FAKE", "client_secret": "` + secret + `"}, "token": {` + access + `, ` + refresh + `}, "list": [7]}`}, clientID, secret, true, " [] -"},
@@ -75,8 +76,8 @@ func TestNoImport(t *testing.T) {
 		says  []string
 	}{
 		{"nothing", nil, []string{"refresh_token", "client_details.json", "fb_conf.json"}},
-		{"not JSON", map[string]string{"notes.txt": "refresh_token = " + dead}, []string{"notes.txt", "not an object in JSON"}},
-		{"a list", map[string]string{"a.json": `["` + dead + `"]`}, []string{"a.json"}},
+		{"not JSON", map[string]string{"notes.txt": "refresh_token = " + dead}, []string{"notes.txt", "not an object in JSON", "access_token and refresh_token", "client_id and client_secret"}},
+		{"a list", map[string]string{"a.json": `["` + dead + `"]`}, []string{"a.json", "access_token and refresh_token"}},
 		{"other keys", map[string]string{"a.json": `{"tok": "` + dead + `"}`}, []string{"a.json", "access_token", "refresh_token", "client_id", "client_secret"}},
 		{"half of two", map[string]string{"client_details.json": `{"client_id": "23FAKE", "client_secret": "` + secret + `"}`}, []string{"there is no refresh_token", "user_details.json"}},
 		{"half of a sign-in", map[string]string{"a.json": `{` + access + `}`}, []string{"there is no refresh_token"}},
