@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"slices"
@@ -114,6 +115,18 @@ func (t troubles) missing(uncovered []fitbit.Metric) []fitbit.Metric {
 	return slices.Compact(list)
 }
 
+// remedy returns the hint that came with every one of these metrics' refusals: another
+// sign-in does not always help. It is empty if there is no such hint.
+func (t troubles) remedy(missing []fitbit.Metric) string {
+	remedy := fitbit.Hint(t[missing[0]])
+	for _, m := range missing {
+		if fitbit.Hint(t[m]) != remedy {
+			return ""
+		}
+	}
+	return remedy
+}
+
 // connection describes how things stand.
 func (p *person) connection() ConnectionState {
 	state, cause := p.troubles.worst()
@@ -132,7 +145,7 @@ func (p *person) connection() ConnectionState {
 		c.Hint = new(p.advise(publishHint))
 	case len(missing) > 0:
 		c.Detail = new("not granted at sign-in: " + fitbit.Words(missing...))
-		c.Hint = new(p.advise("sign in again and leave every box ticked: fitbit2mqtt connect ACCOUNT"))
+		c.Hint = new(p.advise(cmp.Or(p.troubles.remedy(missing), "sign in again and leave every box ticked: fitbit2mqtt connect ACCOUNT")))
 	}
 	c.LastSuccess, c.SignInExpiresAt = stamp(in(p.profile.LastSuccess, loc)), stamp(in(p.account.SignInExpires, loc))
 	if !p.over() {

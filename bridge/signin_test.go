@@ -175,3 +175,18 @@ func TestWhatWasNotGrantedIsSaidAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// Where another sign-in would not help, the house is told what does.
+func TestWhatIsMissingMayTakeMoreThanASignIn(t *testing.T) {
+	t.Parallel()
+	inHouse(t, func(h *house) {
+		h.people.set(anna())
+		h.anna.fail(&fitbit.CloudError{Kind: fitbit.ErrPermission, Hint: "change the type of the app"}, fitbit.HeartRange, fitbit.LatestHeartRate)
+		h.open()
+		h.pass(time.Minute)
+		h.wantWords("daily heart rate, latest heart rate", "change the type of the app")
+		h.anna.fail(&fitbit.CloudError{Kind: fitbit.ErrPermission}, fitbit.DevicesMetric)
+		h.pass(2 * time.Hour)
+		h.wantWords("batteries of scale and tracker, daily heart rate, latest heart rate", "leave every box ticked") // no advice fits all
+	})
+}
