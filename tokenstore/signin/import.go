@@ -159,7 +159,7 @@ func (d *Desk) takenBefore(ctx context.Context, in Import, uid string) (tokensto
 // spent explains a refresh token that the cloud refuses.
 func (e errand) spent(err error) *Trouble {
 	t := &Trouble{
-		Code: Reauth, Detail: "the refresh token is not good any more: the program that it comes from has used it meanwhile",
+		Code: Reauth, Detail: "the refresh token is not good: the program that it comes from has used it meanwhile, or it was made with another app",
 		Hint: "stop that program, and sign in anew instead: " + e.command(e.flags),
 	}
 	if ce, ok := errors.AsType[*fitbit.CloudError](err); ok {
