@@ -97,7 +97,11 @@ func (e errand) explain(err error) *Trouble {
 	case errors.Is(err, tokenstore.ErrIdentityTaken):
 		return e.identityTaken(err)
 	case errors.Is(err, fitbit.ErrStorage):
-		return &Trouble{Code: Storage, Detail: err.Error(), Hint: repair(err), cause: err}
+		t := &Trouble{Code: Storage, Detail: err.Error(), Hint: repair(err), cause: err}
+		if e.imported { // its token may be spent, and the answer is repeated for a while only
+			t.Hint += ", then " + again
+		}
+		return t
 	case errors.Is(err, tokenstore.ErrNotFound):
 		return &Trouble{
 			Code: Over, Detail: e.name + " was removed while the sign-in was under way",
@@ -149,8 +153,8 @@ func (e errand) unconfirmed() *Trouble {
 			"; or hand the name over, with a history that starts anew: " + e.command(at+" --move"),
 	}
 	if e.imported {
-		t.Hint = "import it under another name; or, if it is the same person's, sign in instead: " + e.command(at+" --same-person") +
-			"; or hand the name over, with a history that starts anew: run the same import again with --move"
+		t.Hint = "import it under another name; or, if it is the same person's, run the same import again with --same-person; " +
+			"or hand the name over, with a history that starts anew: with --move"
 	}
 	return t
 }

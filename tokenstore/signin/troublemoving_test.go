@@ -121,7 +121,7 @@ func waysOfAnImport() []wrong {
 		{"import: perhaps somebody else's name", imported(func(l *lab, in *signin.Import) {
 			l.in(signin.Request{Name: "ben"}, fakecloud.Answer{Person: "ben"})
 			in.Name = "ben"
-		}), signin.Unconfirmed, fitbit.ErrReauthRequired, "Google account that ben", "sign in instead: fitbit2mqtt connect ben --backend old --same-person; or", 1},
+		}), signin.Unconfirmed, fitbit.ErrReauthRequired, "Google account that ben", "run the same import again with --same-person; or", 1},
 		{"import: connected already", imported(func(l *lab, _ *signin.Import) {
 			l.inOld(server("carl"), "user-anna")
 		}), signin.IdentityTaken, fitbit.ErrReauthRequired, "another name: carl", "import it under the name", 1},
@@ -142,11 +142,11 @@ func waysOfAnImport() []wrong {
 		}), signin.Over, fitbit.ErrReauthRequired, "ben was removed", goesOn, 1},
 		{
 			"import: store locked before", imported(func(l *lab, _ *signin.Import) { l.encrypt() }),
-			signin.Storage, fitbit.ErrStorage, "no import without a working disk", "store.key", 1,
+			signin.Storage, fitbit.ErrStorage, "no import without a working disk", "run the same import again", 1,
 		},
 		{
 			"import: store locked meanwhile", imported(func(l *lab, _ *signin.Import) { l.old.atRefresh = l.encrypt }),
-			signin.Storage, fitbit.ErrStorage, "save imported sign-in", "store.key", 1,
+			signin.Storage, fitbit.ErrStorage, "save imported sign-in", "encrypted with, then run the same import again within two minutes", 1,
 		},
 		{
 			"import: through a closed desk", imported(func(l *lab, _ *signin.Import) { l.desk.Close() }),
