@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/hass"
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
 )
 
@@ -30,6 +31,12 @@ func (p *person) fetchDevices(ctx context.Context) error {
 	p.pair(devices)
 	p.showDevices()
 	p.announce()
+	p.tidy(ctx, states, configs)
+	return nil
+}
+
+// tidy withdraws what has been shown and announced of the person and is not any more.
+func (p *person) tidy(ctx context.Context, states []string, configs []hass.Message) {
 	inUse := make(map[string]bool)
 	for _, topic := range p.states() {
 		inUse[topic] = true
@@ -43,7 +50,6 @@ func (p *person) fetchDevices(ctx context.Context) error {
 		}
 	}
 	p.b.board.clear(slices.DeleteFunc(states, func(t string) bool { return inUse[t] })...)
-	return nil
 }
 
 // nameDevices gives each listed device the id it is known under. One that the cloud

@@ -152,18 +152,22 @@ func (b *Bridge) start(ctx context.Context, pollers *sync.WaitGroup, a Account, 
 	if err != nil {
 		return fmt.Errorf("account %s: %w", a.Name, err)
 	}
+	var before *person
 	if was := past.Profile.Identity; was != "" && was != a.Identity {
 		// The name was handed over to somebody else. Their readings are no news, and
 		// those of whoever had it before are none of theirs.
 		if err := b.o.Memory.Forget(ctx, a.UID); err != nil {
 			return fmt.Errorf("account %s: %w", a.Name, err)
 		}
-		past = Past{}
+		before, past = newPerson(b, a, source, past), Past{}
 	}
 	p := newPerson(b, a, source, past)
 	p.shown.Store(&reported)
 	p.show()
 	p.announce()
+	if before != nil { // scales and trackers, too
+		p.tidy(ctx, before.states(), before.configs())
+	}
 	b.mu.Lock()
 	b.persons[a.UID] = p
 	b.between = slices.DeleteFunc(b.between, func(r PersonReport) bool { return r.Account.UID == a.UID })

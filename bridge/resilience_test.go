@@ -43,6 +43,43 @@ func TestMoveStartsAnew(t *testing.T) {
 	})
 }
 
+// What whoever had the name before stepped on and wore goes with them, be it that the
+// bridge is there to see it or not.
+func TestMoveTakesTheDevicesAlong(t *testing.T) {
+	t.Parallel()
+	for _, off := range []bool{false, true} {
+		t.Run(map[bool]string{false: "while it runs", true: "while it is off"}[off], func(t *testing.T) {
+			t.Parallel()
+			inHouse(t, func(h *house) {
+				a := anna()
+				a.Identity = "google:one"
+				h.people.set(a)
+				withScale(h)
+				h.open()
+				if h.holds("fitbit2mqtt/anna/device/s1") == "" || h.holds("homeassistant/device/fitbit2mqtt_u1_s1/config") == "" {
+					h.Fatal("there is no scale")
+				}
+				if off {
+					h.stop()
+				}
+				h.anna.set(func(c *cloud) { c.devices[0].ID = "s2" })
+				a.Identity, a.Generation = "google:two", 2
+				h.people.set(a)
+				if off {
+					h.open()
+				}
+				h.pass(10 * time.Second)
+				if h.holds("fitbit2mqtt/anna/device/s2") == "" || h.holds(annasConfig) == "" {
+					h.Error("the next one is not there")
+				}
+				if state, config := h.holds("fitbit2mqtt/anna/device/s1"), h.holds("homeassistant/device/fitbit2mqtt_u1_s1/config"); state != "" || config != "" {
+					h.Errorf("the scale of before is still there: %q, %q", state, config)
+				}
+			})
+		})
+	}
+}
+
 // Whatever one kind of data does, weigh-ins arrive within the minute.
 func TestOneMetricInTrouble(t *testing.T) {
 	t.Parallel()
