@@ -49,6 +49,9 @@ func TestUsageErrors(t *testing.T) {
 		"demo --backend withings":         "use google or fitbit",
 		"connect anna --backend withings": "use google or fitbit",
 		"demo --broker carrier-pigeon:":   "--broker",
+
+		"connect anna --same-person --move":                    "[move same-person]",
+		"accounts import x.json --name a --same-person --move": "[move same-person]",
 	}
 	for args, says := range tests {
 		t.Run(args, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -38,10 +39,10 @@ Without a command it runs the bridge ("fitbit2mqtt run").`,
 	return root
 }
 
-// usage makes wrong arguments a usage error.
+// usage makes wrong arguments a usage error, and flags that exclude each other.
 func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
-		if err := check(c, args); err != nil {
+		if err := cmp.Or(check(c, args), c.ValidateFlagGroups()); err != nil {
 			return &usageError{command: c.CommandPath(), err: err}
 		}
 		return nil
