@@ -60,13 +60,19 @@ func TestMovingToTheSuccessor(t *testing.T) {
 	was := o.lasting("anna")
 
 	w.cloud.RetireFitbit()
-	told := decode(t, o.heard("fitbit2mqtt/anna/connection", `"state":"source_retired"`))
-	if hint, _ := told["hint"].(string); !strings.Contains(hint, "fitbit2mqtt connect anna --backend google") || told["next_poll"] != nil {
+	o.heard("fitbit2mqtt/anna/connection", `"state":"source_retired"`)
+	told := decode(t, o.heard("fitbit2mqtt/anna/connection", `"next_poll":null`)) // once the weights have been asked for
+	if hint, _ := told["hint"].(string); !strings.Contains(hint, "fitbit2mqtt connect anna --backend google") || told["state"] != "source_retired" {
 		t.Errorf("connection says %v", told)
 	}
 	o.heard("fitbit2mqtt/anna/availability", "offline")
-	if r := invoke(t, "accounts", "list", "--format", "json", "--config", config); !strings.Contains(r.out, `"state": "source_retired"`) {
-		t.Errorf("accounts list says %s", r.out)
+	noted := func() bool { // in the moment after it was told
+		return strings.Contains(invoke(t, "accounts", "list", "--format", "json", "--config", config).out, `"state": "source_retired"`)
+	}
+	for deadline := time.Now().Add(patience); !noted(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it is not noted that the cloud is gone")
+		}
 	}
 	w.cloud.ResetRequests()
 	o.publish("fitbit2mqtt/anna/command/poll", "PRESS", false)
@@ -126,12 +132,13 @@ func TestMovingToTheSuccessor(t *testing.T) {
 // both ways named, and each does what it says.
 func TestMovingUnconfirmed(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "anna", "ben")
+	w := newWorld(t, "anna", "ben", "carla")
 	w.backend = "fitbit"
 	broker := ownBroker(t)
 	config := w.config(broker)
 	w.cloud.Person("anna").WeighIn(time.Now().Add(-time.Hour), 61.5, 0)
 	w.cloud.Person("ben").WeighIn(time.Now().AddDate(0, 0, -10), 90.5, 0)
+	w.cloud.Person("carla").WeighIn(time.Now().AddDate(0, 0, -10), 70.5, 0)
 	o := observe(t, broker)
 	bridge := begin(t, "run", "--config", config)
 	if r := w.connect(config, "anna"); r.code != exitOK {
@@ -148,10 +155,11 @@ func TestMovingUnconfirmed(t *testing.T) {
 	o.heard("fitbit2mqtt/anna/connection", `"backend":"google"`)
 	w.waitForPoll(2)
 	o.heard("fitbit2mqtt/anna/body", `"weight_kg":61.5`) // the newest of one history
-	if r := w.connectAs(config, "anna", fakecloud.Answer{Person: "ben"}, "--backend", "fitbit", "--move"); r.code != exitOK {
+	if r := w.connectAs(config, "anna", fakecloud.Answer{Person: "carla"}, "--backend", "fitbit", "--move"); r.code != exitOK {
 		t.Fatalf("%+v", r)
 	}
-	o.heard("fitbit2mqtt/anna/body", `"weight_kg":90.5`)
+	o.heard("fitbit2mqtt/anna/body", `"weight_kg":70.5`) // and nobody else's
+	w.waitForPoll(3)
 	if list := o.events("fitbit2mqtt/anna/weigh_in"); len(list) != 0 {
 		t.Errorf("events: %v", list)
 	}
