@@ -88,6 +88,27 @@ func TestARetiredCloud(t *testing.T) {
 	}
 }
 
+// Whatever meets the end of the cloud first, it is told as what it is: nothing is told
+// before the weights have been asked for, too.
+func TestARetiredCloudIsToldOnce(t *testing.T) {
+	t.Parallel()
+	inHouse(t, func(h *house) {
+		h.o.Poll = bridge.Intervals{Body: day, Heart: 10 * time.Minute, Devices: day}
+		h.open()
+		h.anna.fail(gone())
+		h.anna.count()
+		for range 10 * 60 {
+			h.pass(time.Second)
+			if c := retained[connection](h, "connection"); c.State == string(bridge.StateSourceRetired) && c.NextPoll != nil {
+				h.Fatalf("the cloud is gone, and will be asked at %s", *c.NextPoll)
+			}
+		}
+		h.wantState(bridge.StateSourceRetired, "offline")
+		h.wantNoted(1)
+		h.between("requests until it is known", h.anna.count(), 2, 2)
+	})
+}
+
 // The one that has both lost the sign-in and its cloud is told of the cloud: signing in
 // again would be in vain.
 func TestRetiredGoesBeforeSignedOut(t *testing.T) {

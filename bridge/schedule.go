@@ -162,6 +162,8 @@ func (p *person) schedule(j *job, err error) {
 		p.postpone(p.limited)
 	case errors.Is(err, fitbit.ErrReauthRequired):
 		p.postpone(now.Add(early(longestRetry)))
+	case errors.Is(err, fitbit.ErrRetired): // all of the cloud, or one kind of data? The weights tell
+		p.jobs[bodyJob].due = now
 	case errors.Is(err, fitbit.ErrSetup): // nothing that a minute mends
 		j.due = now.Add(early(longestRetry))
 		if errors.Is(err, fitbit.ErrNoToken) {
