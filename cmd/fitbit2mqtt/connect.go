@@ -73,6 +73,11 @@ func (a *app) connect(ctx context.Context, h *house, r signin.Request) error {
 	if err != nil {
 		return err
 	}
+	if before, err := h.tokens.Account(ctx, s.Name); err == nil && before.Retired && before.Backend == s.Backend {
+		if err := a.printf("That cloud is gone: %s. What helps: %s.\nIf it is there again after all:\n\n", before.LostDetail, strings.ReplaceAll(before.LostHint, "ACCOUNT", s.Name)); err != nil {
+			return err
+		}
+	}
 	catcher, err := listenForCallback(ctx, h.desk.Clouds[s.Backend].RedirectURL)
 	if err != nil {
 		h.log.Debug("callback cannot be caught", "error", err)

@@ -87,6 +87,11 @@ func TestMovingToTheSuccessor(t *testing.T) {
 		t.Errorf("%d requests went to a cloud that is gone", n)
 	}
 
+	again := begin(t, "connect", "anna", "--config", config) // to the cloud that is gone
+	if line := again.waitFor("That cloud is gone"); !strings.Contains(line, "fitbit2mqtt connect anna --backend google") {
+		t.Errorf("connect says %s", line)
+	}
+	again.end()
 	missed := time.Now().Add(-30 * time.Minute).Truncate(time.Second) // nobody looked
 	anna.WeighIn(missed, 78.15, 24.3)
 	if r := w.connectAs(config, "anna", fakecloud.Answer{Person: "anna"}, "--backend", "google"); r.code != exitOK {
