@@ -74,9 +74,12 @@ const sealedText = "fitbit2mqtt"
 
 func checkPlace() place { return place{"store", "key_check"} }
 
-// unlock finds out whether the store is encrypted, proves the key, and encrypts
-// a plain store that is opened with one.
-func (s *Store) unlock(ctx context.Context, key []byte) error {
+// Sealed reports whether the store was encrypted when it was opened.
+func (s *Store) Sealed() bool { return s.keyCheck != nil }
+
+// unlock finds out whether the store is encrypted, proves the key, and if it may change
+// the store encrypts a plain one that is opened with a key.
+func (s *Store) unlock(ctx context.Context, key []byte, mayChange bool) error {
 	if len(key) > 0 {
 		b, err := newBox(key)
 		if err != nil {
@@ -87,6 +90,9 @@ func (s *Store) unlock(ctx context.Context, key []byte) error {
 	scrub, err := s.readKeyCheck(ctx, s.db)
 	if err != nil {
 		return err
+	}
+	if s.keyCheck == nil && !mayChange {
+		s.box = nil
 	}
 	if s.keyCheck == nil && s.box != nil {
 		err := sqlite.InTx(ctx, s.db, func(tx *sql.Tx) error {
@@ -101,7 +107,7 @@ func (s *Store) unlock(ctx context.Context, key []byte) error {
 			return err
 		}
 	}
-	if err := s.proveKey(); err != nil || !scrub {
+	if err := s.proveKey(); err != nil || !scrub || !mayChange {
 		return err
 	}
 	return s.scrub(ctx)

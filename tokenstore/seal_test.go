@@ -180,3 +180,32 @@ func TestASealedTokenOpensOnlyInItsPlace(t *testing.T) {
 		})
 	}
 }
+
+// Whoever may not maintain a store leaves it unencrypted, renews tokens in it all the
+// same, and cannot open an encrypted one without its key.
+func TestNothingIsSealedWithoutMaintenance(t *testing.T) {
+	path := storePath(t)
+	s := open(t, tokenstore.Options{Path: path})
+	a := connect(t, s, tokenstore.SignIn{Name: "anna", Grant: expired()})
+	asIs := open(t, tokenstore.Options{Path: path, Key: key(), Access: sqlite.AsIs})
+	var c cloud
+	if got := token(t, asIs.Tokens(a.UID, "google", c.refresh)); got != grant(2).AccessToken || asIs.Sealed() {
+		t.Errorf("token is %q, sealed %v", got, asIs.Sealed())
+	}
+	if got := token(t, s.Tokens(a.UID, "google", unexpected(t))); got != grant(2).AccessToken {
+		t.Errorf("token is %q in the store that was open before", got)
+	}
+	if !open(t, tokenstore.Options{Path: path, Key: key()}).Sealed() {
+		t.Error("the store is not sealed")
+	}
+	if _, err := tokenstore.Open(t.Context(), tokenstore.Options{Path: path, Access: sqlite.ReadOnly}); !errors.Is(err, tokenstore.ErrKeyMissing) {
+		t.Errorf("without a key: %v", err)
+	}
+	readOnly := open(t, tokenstore.Options{Path: path, Key: key(), Access: sqlite.ReadOnly})
+	if list, err := readOnly.Accounts(t.Context()); err != nil || len(list) != 1 || !readOnly.Sealed() {
+		t.Errorf("%v, %v", list, err)
+	}
+	if c, err := tokenstore.Inspect(t.Context(), path); err != nil || c.Outdated() {
+		t.Errorf("%+v, %v", c, err)
+	}
+}

@@ -61,8 +61,11 @@ type Options struct {
 	// stretched: use 32 random bytes, in whatever form. Given for a store that is
 	// not encrypted yet, it encrypts it.
 	Key []byte
-	Now func() time.Time // nil is time.Now
-	Log *slog.Logger     // nil discards
+	// Access is what opening may do to the file; zero means all of the above. Where it
+	// may do nothing, a store that is not encrypted yet stays so, key or not.
+	Access sqlite.Access
+	Now    func() time.Time // nil is time.Now
+	Log    *slog.Logger     // nil discards
 }
 
 // What can go wrong here, besides what [fitbit.CheckName] refuses. Match with [errors.Is].
@@ -138,11 +141,12 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("token store: %w", err)
 	}
-	schema, err := fs.Sub(migrations, "migrations")
+	file, err := fileAt(path)
 	if err != nil {
-		return nil, fmt.Errorf("token store: %w", err)
+		return nil, err
 	}
-	db, err := sqlite.Open(ctx, sqlite.Options{Path: path, Migrations: schema, ApplicationID: applicationID, Log: o.Log})
+	file.Access, file.Log = o.Access, o.Log
+	db, err := sqlite.Open(ctx, file)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +165,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		renewals:         map[string]*renewal{},
 		unsaved:          map[string]reply{},
 	}
-	err = s.unlock(ctx, o.Key)
+	err = s.unlock(ctx, o.Key, o.Access == sqlite.Maintain)
 	if err == nil {
 		s.load, err = db.PrepareContext(ctx, loadRow)
 	}
@@ -169,6 +173,23 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, s.classify(errors.Join(err, db.Close()))
 	}
 	return s, nil
+}
+
+// Inspect looks at the file of a store and changes nothing of it, see [sqlite.Inspect].
+func Inspect(ctx context.Context, path string) (sqlite.Condition, error) {
+	file, err := fileAt(path)
+	if err != nil {
+		return sqlite.Condition{}, err
+	}
+	return sqlite.Inspect(ctx, file)
+}
+
+func fileAt(path string) (sqlite.Options, error) {
+	schema, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return sqlite.Options{}, fmt.Errorf("token store: %w", err)
+	}
+	return sqlite.Options{Path: path, Migrations: schema, ApplicationID: applicationID}, nil
 }
 
 // Close waits for renewals and imports under way, at most as long as one may take,

@@ -33,9 +33,10 @@ const recalledDays = 31
 
 // Options say where the history is.
 type Options struct {
-	Path string
-	Now  func() time.Time // nil: time.Now
-	Log  *slog.Logger     // nil: discarded
+	Path   string
+	Access sqlite.Access    // what opening may do to the file; zero: all of what Open says
+	Now    func() time.Time // nil: time.Now
+	Log    *slog.Logger     // nil: discarded
 }
 
 // Store is an open history.
@@ -53,15 +54,33 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	steps, err := fs.Sub(migrations, "migrations")
+	file, err := fileAt(o.Path)
 	if err != nil {
-		return nil, fmt.Errorf("history: %w", err)
+		return nil, err
 	}
-	db, err := sqlite.Open(ctx, sqlite.Options{Path: o.Path, Migrations: steps, ApplicationID: applicationID, Log: o.Log})
+	file.Access, file.Log = o.Access, o.Log
+	db, err := sqlite.Open(ctx, file)
 	if err != nil {
 		return nil, err
 	}
 	return &Store{db: db, path: o.Path, now: o.Now}, nil
+}
+
+// Inspect looks at the file of a history and changes nothing of it, see [sqlite.Inspect].
+func Inspect(ctx context.Context, path string) (sqlite.Condition, error) {
+	file, err := fileAt(path)
+	if err != nil {
+		return sqlite.Condition{}, err
+	}
+	return sqlite.Inspect(ctx, file)
+}
+
+func fileAt(path string) (sqlite.Options, error) {
+	steps, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return sqlite.Options{}, fmt.Errorf("history: %w", err)
+	}
+	return sqlite.Options{Path: path, Migrations: steps, ApplicationID: applicationID}, nil
 }
 
 // Close closes the file.

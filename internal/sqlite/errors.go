@@ -22,6 +22,7 @@ var (
 	ErrCorrupt     = errors.New("file is damaged")
 	ErrForeign     = errors.New("file belongs to another program")
 	ErrNewerSchema = errors.New("file was written by a newer version")
+	ErrOlderSchema = errors.New("file was written by an older version") // and may not be brought up to date, see [Access]
 	ErrReadOnly    = errors.New("file cannot be written")
 	ErrFull        = errors.New("disk is full")
 	ErrBusy        = errors.New("file is in use")

@@ -39,6 +39,7 @@ type Options struct {
 	// ApplicationID is what the file's header says about its kind, so that one
 	// kind is never taken for another; zero means [DefaultApplicationID].
 	ApplicationID int32
+	Access        Access       // what opening may do to the file; zero means [Maintain]
 	Log           *slog.Logger // nil discards
 }
 
@@ -49,11 +50,33 @@ const DefaultApplicationID int32 = 0x66326d71
 // writers queue for the file's one lock anyway.
 const connections = 4
 
-// Open opens the file, creating or migrating it if need be. Every connection of
+// Open opens the file, creating or migrating it if need be and allowed. Every connection of
 // the pool waits up to five seconds for a lock, enforces foreign keys, overwrites
 // what is deleted, and starts transactions with the write lock in hand. The
 // errors are [*Error], ctx's own, or those of a migration that is wrong.
 func Open(ctx context.Context, o Options) (*sql.DB, error) {
+	o, steps, err := o.complete()
+	if err != nil {
+		return nil, err
+	}
+	ready := current
+	if o.Access == Maintain {
+		ready = adopt
+		if err := prepareFile(o.Path, o.Log); err != nil {
+			return nil, Classify(o.Path, err)
+		}
+	}
+	db := sql.OpenDB(connectorFor(o))
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	if err := ready(ctx, db, o, steps); err != nil {
+		return nil, Classify(o.Path, errors.Join(err, db.Close()))
+	}
+	return db, nil
+}
+
+// complete fills in what was left out, and reads the migrations.
+func (o Options) complete() (Options, []step, error) {
 	if o.ApplicationID == 0 {
 		o.ApplicationID = DefaultApplicationID
 	}
@@ -62,23 +85,11 @@ func Open(ctx context.Context, o Options) (*sql.DB, error) {
 	}
 	path, err := filepath.Abs(o.Path)
 	if err != nil {
-		return nil, fmt.Errorf("database path: %w", err)
+		return o, nil, fmt.Errorf("database path: %w", err)
 	}
 	o.Path = path
 	steps, err := readSteps(o.Migrations)
-	if err != nil {
-		return nil, err
-	}
-	if err := prepareFile(path, o.Log); err != nil {
-		return nil, Classify(path, err)
-	}
-	db := sql.OpenDB(connector{path: path})
-	db.SetMaxOpenConns(connections)
-	db.SetMaxIdleConns(connections)
-	if err := adopt(ctx, db, o, steps); err != nil {
-		return nil, Classify(path, errors.Join(err, db.Close()))
-	}
-	return db, nil
+	return o, steps, err
 }
 
 // InTx runs do in one transaction that holds the write lock from its start, and
@@ -149,12 +160,11 @@ func createFile(path string) error {
 // connector opens connections that all have the same settings. WAL is not among
 // them: the file itself remembers it, and it must not be switched on in a file
 // that turns out to be another program's.
-type connector struct{ path string }
+type connector struct{ path, query string }
 
 func (c connector) Connect(context.Context) (driver.Conn, error) {
 	// mode=rw: a file that vanished is an error, not a reason to make a new one.
-	return c.Driver().Open("file:" + (&url.URL{Path: c.path}).EscapedPath() +
-		"?mode=rw&_txlock=immediate&_busy_timeout=5000&_foreign_keys=on&_synchronous=FULL&_secure_delete=on")
+	return c.Driver().Open("file:" + (&url.URL{Path: c.path}).EscapedPath() + "?" + c.query)
 }
 
 func (connector) Driver() driver.Driver {
