@@ -153,7 +153,7 @@ func (b *Bridge) start(ctx context.Context, pollers *sync.WaitGroup, a Account, 
 		return fmt.Errorf("account %s: %w", a.Name, err)
 	}
 	var before *person
-	if was := past.Profile.Identity; was != "" && was != a.Identity {
+	if past.anothers(a) {
 		// The name was handed over to somebody else. Their readings are no news, and
 		// those of whoever had it before are none of theirs.
 		if err := b.o.Memory.Forget(ctx, a.UID); err != nil {

@@ -36,6 +36,8 @@ type Client struct {
 	target  target
 	pace    pace
 	log     *slog.Logger
+	tried   chan struct{} // closed, by fail, once an attempt to connect has failed
+	fail    sync.Once
 	done    chan struct{} // closed when nothing runs any more
 
 	mu       sync.Mutex
@@ -87,7 +89,7 @@ func New(o Options) (*Client, error) {
 	}
 	c := &Client{
 		options: o, target: t, pace: defaultPace(t.keepAlive), log: o.Log,
-		done: make(chan struct{}), up: make(chan struct{}),
+		tried: make(chan struct{}), done: make(chan struct{}), up: make(chan struct{}),
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
@@ -106,36 +108,6 @@ func (c *Client) Start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	c.stop = cancel
 	go c.run(ctx)
-}
-
-// Connected waits until there is a connection. When ctx ends before that it
-// returns a [*ConnectError], which says why the last attempt failed.
-func (c *Client) Connected(ctx context.Context) error {
-	c.mu.Lock()
-	up := c.up
-	c.mu.Unlock()
-	select {
-	case <-up:
-		return nil
-	case <-c.done:
-	case <-ctx.Done():
-	}
-	return c.away()
-}
-
-// Trouble says why there is no connection and what to do; both are empty if there
-// is one.
-func (c *Client) Trouble() (detail, hint string) {
-	c.mu.Lock()
-	connected := c.session != nil
-	c.mu.Unlock()
-	if connected {
-		return "", ""
-	}
-	if e, ok := errors.AsType[*ConnectError](c.away()); ok {
-		return e.Detail, e.Hint
-	}
-	return "there is no connection yet", ""
 }
 
 // Publish implements [bridge.Publisher]. It returns early when ctx ends, but
@@ -242,15 +214,6 @@ func (c *Client) current() (*session, error) {
 	return s, nil
 }
 
-func (c *Client) away() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.trouble == nil {
-		return c.target.explain(errNoAnswer)
-	}
-	return c.trouble
-}
-
 func (c *Client) connected(s *session) {
 	c.mu.Lock()
 	c.session, c.trouble, c.reported = s, nil, ""
@@ -278,6 +241,7 @@ func (c *Client) failed(ctx context.Context, err error) *ConnectError {
 	news := c.reported != trouble.Detail
 	c.trouble, c.reported = trouble, trouble.Detail
 	c.mu.Unlock()
+	c.fail.Do(func() { close(c.tried) })
 	level := slog.LevelDebug
 	if news {
 		level = slog.LevelWarn

@@ -262,3 +262,32 @@ func TestPublishRefusesTopics(t *testing.T) {
 	}
 	c.mustPublish(t, "a", "", false)
 }
+
+// Whoever would not wait hears of the first attempt that fails, and of a connection.
+func TestDial(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	for url, want := range map[string]string{
+		"mqtt://" + l.Addr().String():                                       "nothing listens there",
+		startEmbedded(t, mqtt.EmbeddedOptions{Listen: "127.0.0.1:0"}).URL(): "",
+	} {
+		c, err := mqtt.New(mqtt.Options{URL: url})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close(context.Background()) })
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		err = c.Dial(ctx)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) || ctx.Err() != nil {
+			t.Errorf("%s: %v, want %q", url, err, want)
+		}
+		if why := (*mqtt.ConnectError)(nil); err != nil && !errors.As(err, &why) {
+			t.Errorf("%s: %T", url, err)
+		}
+	}
+}
