@@ -18,6 +18,8 @@ type backend struct {
 	guide     fitbit.Guide
 	scopes    []string
 	missing   func(granted []string) []fitbit.Metric
+	// Where the cloud and its sign-in server are, unless configured otherwise.
+	endpoint, tokenURL string
 	// Where a server of one's own has its sign-in.
 	authPath, tokenPath, revokePath string
 	// registrable is set if the cloud's console takes only addresses to come back to
@@ -36,6 +38,7 @@ func backends() []backend {
 	return []backend{
 		{
 			name: "google", docs: "docs/google-cloud.md", guide: googlehealth.Guide(), scopes: googlehealth.Scopes(), missing: googlehealth.Missing,
+			endpoint: googlehealth.DefaultEndpoint, tokenURL: googlehealth.DefaultTokenURL,
 			authPath: "/o/oauth2/v2/auth", tokenPath: "/token", revokePath: "/revoke", registrable: true,
 			authorizer: func(c cloudConfig, client *http.Client, id, secret string) fitbit.Authorizer {
 				return googlehealth.App{ClientID: id, ClientSecret: secret, AuthURL: c.AuthURL, TokenURL: c.TokenURL, RevokeURL: c.RevokeURL, HTTP: client}
@@ -46,6 +49,7 @@ func backends() []backend {
 		},
 		{ //nolint:gosec // addresses
 			name: "fitbit", docs: "docs/fitbit.md", successor: "google", guide: webapi.Guide(), scopes: webapi.Scopes(), missing: webapi.Missing,
+			endpoint: webapi.DefaultEndpoint, tokenURL: webapi.DefaultEndpoint,
 			authPath: "/oauth2/authorize", tokenPath: "/oauth2/token", revokePath: "/oauth2/revoke",
 			authorizer: func(c cloudConfig, client *http.Client, id, secret string) fitbit.Authorizer {
 				return webapi.App{ClientID: id, ClientSecret: secret, AuthURL: c.AuthURL, TokenURL: c.TokenURL, RevokeURL: c.RevokeURL, HTTP: client}

@@ -100,6 +100,19 @@ func (e *configError) Error() string {
 // loadConfig reads flags, environment and file, the first that says something
 // about a key counting. The error is a *configError.
 func (a *app) loadConfig() (config, error) {
+	c, r, err := a.readConfig()
+	if err != nil {
+		return config{}, err
+	}
+	if len(r.problems) > 0 {
+		return config{}, &configError{problems: r.problems}
+	}
+	return c, nil
+}
+
+// readConfig does the same, and where there are problems returns them with what could
+// be read all the same.
+func (a *app) readConfig() (config, *reader, error) {
 	r := &reader{v: viper.New(), used: make(map[string]bool), public: make(map[string]any)}
 	r.v.SetEnvPrefix(strings.TrimSuffix(envPrefix, "_"))
 	r.v.SetEnvKeyReplacer(strings.NewReplacer(".", "_"))
@@ -108,7 +121,7 @@ func (a *app) loadConfig() (config, error) {
 		"data_dir": "data-dir", "mqtt.url": "mqtt-url", "log.level": "log-level", "log.format": "log-format",
 	} {
 		if err := r.v.BindPFlag(key, a.flags.set.Lookup(flag)); err != nil {
-			return config{}, fmt.Errorf("flag --%s: %w", flag, err)
+			return config{}, nil, fmt.Errorf("flag --%s: %w", flag, err)
 		}
 	}
 	r.file(a.flags.file)
@@ -117,12 +130,9 @@ func (a *app) loadConfig() (config, error) {
 		r.problems = append(r.problems, lines("mqtt.", err)...)
 	}
 	r.refuseUnknown()
-	if len(r.problems) > 0 {
-		slices.Sort(r.problems)
-		return config{}, &configError{problems: r.problems}
-	}
+	slices.Sort(r.problems)
 	c.public = r.public
-	return c, nil
+	return c, r, nil
 }
 
 // reader reads keys one by one. What it has not been asked for is unknown.
@@ -131,6 +141,8 @@ type reader struct {
 	used     map[string]bool
 	public   map[string]any
 	problems []string
+	path     string // of the file; empty if there is none
+	unread   bool   // there is one, and it could not be read
 }
 
 // file reads the named file, or the first of the usual ones that exists.
@@ -148,13 +160,16 @@ func (r *reader) file(name string) {
 		if errors.Is(err, fs.ErrNotExist) && !named {
 			continue
 		}
+		r.path = path
 		if err != nil {
+			r.unread = true
 			r.problem("--config", "%v", err)
 			return
 		}
 		defer func() { _ = f.Close() }() // only read
 		r.v.SetConfigType("yaml")
 		if err := r.v.ReadConfig(f); err != nil {
+			r.unread = true
 			r.problem(path, "is not YAML: %s", strings.Join(strings.Fields(err.Error()), " "))
 		}
 		return

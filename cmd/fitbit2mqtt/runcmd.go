@@ -55,13 +55,16 @@ func (a *app) runBridge(c *cobra.Command, _ []string) (err error) {
 	return err
 }
 
+// lockFile is what a bridge locks in its data folder.
+const lockFile = "run.lock"
+
 // errLocked says that another process holds the lock of a data folder.
 var errLocked = errors.New("another fitbit2mqtt runs with the data folder")
 
 // lock makes sure that a data folder has one bridge only: two would publish
 // everything twice. The lock ends with the process, however that ends.
 func lock(folder string) (release func() error, err error) {
-	f, err := os.OpenFile(filepath.Join(folder, "run.lock"), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator's folder
+	f, err := os.OpenFile(filepath.Join(folder, lockFile), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator's folder
 	if err != nil {
 		return nil, fail(exitStorage, "check the permissions of the data folder", "lock the data folder: %w", err)
 	}

@@ -99,13 +99,17 @@ func (p people) Accounts(ctx context.Context) ([]bridge.Account, error) {
 	}
 	list := make([]bridge.Account, len(stored))
 	for i, s := range stored {
-		list[i] = bridge.Account{
-			Name: s.Name, UID: s.UID, Backend: s.Backend, Generation: s.Generation,
-			Identity: identity(s.Person), Retired: s.Retired, SignedIn: s.SignedIn, SignInExpires: s.SignInExpires,
-			Missing: p.desk.Missing(s), LostDetail: s.LostDetail, LostHint: s.LostHint,
-		}
+		list[i] = p.account(s)
 	}
 	return list, nil
+}
+
+func (p people) account(s tokenstore.Account) bridge.Account {
+	return bridge.Account{
+		Name: s.Name, UID: s.UID, Backend: s.Backend, Generation: s.Generation,
+		Identity: identity(s.Person), Retired: s.Retired, SignedIn: s.SignedIn, SignInExpires: s.SignInExpires,
+		Missing: p.desk.Missing(s), LostDetail: s.LostDetail, LostHint: s.LostHint,
+	}
 }
 
 // identity tells one person from another without saying who they are: it is kept

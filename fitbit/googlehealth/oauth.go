@@ -33,7 +33,7 @@ var _ fitbit.Authorizer = App{}
 // The real OAuth server.
 const (
 	defaultAuthURL   = "https://accounts.google.com/o/oauth2/v2/auth"
-	defaultTokenURL  = "https://oauth2.googleapis.com/token" //nolint:gosec // an address
+	DefaultTokenURL  = "https://oauth2.googleapis.com/token" //nolint:gosec // an address
 	defaultRevokeURL = "https://oauth2.googleapis.com/revoke"
 )
 
@@ -106,7 +106,7 @@ func (a App) server() oauth.Server {
 		Config: oauth2.Config{
 			ClientID: a.ClientID, ClientSecret: a.ClientSecret, Scopes: Scopes(),
 			Endpoint: oauth2.Endpoint{
-				AuthURL: cmp.Or(a.AuthURL, defaultAuthURL), TokenURL: cmp.Or(a.TokenURL, defaultTokenURL),
+				AuthURL: cmp.Or(a.AuthURL, defaultAuthURL), TokenURL: cmp.Or(a.TokenURL, DefaultTokenURL),
 				AuthStyle: oauth2.AuthStyleInParams,
 			},
 		},
