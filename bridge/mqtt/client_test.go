@@ -290,4 +290,19 @@ func TestDial(t *testing.T) {
 			t.Errorf("%s: %T", url, err)
 		}
 	}
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	c, err := mqtt.New(mqtt.Options{URL: "mqtt://" + silent.Addr().String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close(context.Background()) })
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := c.Dial(ctx); err == nil || !strings.Contains(err.Error(), "the broker does not answer") || !errors.Is(err, bridge.ErrBrokerAway) {
+		t.Errorf("silence: %v", err)
+	}
 }

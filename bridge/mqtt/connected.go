@@ -34,6 +34,7 @@ func (c *Client) Dial(ctx context.Context) error {
 	case <-c.tried:
 	case <-c.done:
 	case <-ctx.Done():
+		return c.target.explain(ctx.Err())
 	}
 	return c.away()
 }

@@ -254,15 +254,15 @@ func compared(list []hass.Message, held map[string][]byte, running bool) finding
 		}
 	}
 	if missing+others > 0 {
-		return bad(check, exitBroker, restart(running)+": it publishes all of them at its start",
+		return bad(check, exitBroker, restart(running)+": it publishes all of them as it starts",
 			"on the broker, byte for byte: %d of %d; missing: %d; different: %d", n-missing-others, n, missing, others)
 	}
 	return fine(check, "on the broker, byte for byte: %d of %d", n, n)
 }
 
 func restart(running bool) string {
-	if running {
-		return "restart the bridge"
+	if running { // a config that has just changed rests for a moment
+		return "run this again, and if it stays so restart the bridge"
 	}
 	return "start the bridge"
 }

@@ -65,23 +65,23 @@ func (d *doctor) inUse() (list []backend) {
 // clouds asks each cloud in use for any answer, and looks at its clock.
 func (d *doctor) clouds(ctx context.Context) ([]finding, map[string]string) {
 	list := d.inUse()
-	found, skews := make([]finding, len(list)), make([]*time.Duration, len(list))
+	answers, skews := make([]finding, len(list)), make([]*time.Duration, len(list))
 	var asking sync.WaitGroup
 	for i, b := range list {
-		asking.Go(func() { found[i], skews[i] = d.cloud(ctx, b) })
+		asking.Go(func() { answers[i], skews[i] = d.cloud(ctx, b) })
 	}
 	asking.Wait()
 	away := make(map[string]string)
 	var worst *time.Duration
 	for i, b := range list {
-		if found[i].Status != well {
+		if answers[i].Status != well {
 			away[b.name] = "its cloud comes first"
 		}
 		if s := skews[i]; s != nil && (worst == nil || s.Abs() > worst.Abs()) {
 			worst = s
 		}
 	}
-	return append(found, clock(worst)), away
+	return slices.Concat(answers, []finding{clock(worst)}), away
 }
 
 // clock compares this machine's clock with a cloud's. Brokers do not tell theirs.

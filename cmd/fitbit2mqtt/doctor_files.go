@@ -69,7 +69,7 @@ func (d *doctor) folder() finding {
 	if err := syscall.Statfs(path, &disk); err != nil {
 		return bad(check, exitStorage, "check that the disk is healthy", "free space of %s: %s", path, err)
 	}
-	return space(path, disk.Bavail*uint64(disk.Bsize)) //nolint:gosec,unconvert // no block is smaller than nothing
+	return space(path, disk.Bavail*uint64(disk.Bsize)) //nolint:gosec // no block is smaller than nothing
 }
 
 // space warns before the disk is full.

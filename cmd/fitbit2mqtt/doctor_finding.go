@@ -63,7 +63,7 @@ func bad(check string, code int, hint, format string, args ...any) finding {
 
 // trouble puts an error into a finding, with the advice and the code it has elsewhere.
 func trouble(check string, err error) finding {
-	if errors.Is(err, context.DeadlineExceeded) {
+	if exitCode(err) == exitUnexpected && errors.Is(err, context.DeadlineExceeded) {
 		err = &fitbit.CloudError{Kind: fitbit.ErrUnavailable, Detail: "no answer in time", Hint: "check the network, wait a moment, then try again"}
 	}
 	code := exitCode(err)

@@ -71,9 +71,8 @@ func (c consultation) well(t *testing.T) {
 	}
 }
 
-// settle gives the world's configuration a page at a known address and whatever else a
-// test says, each key a line of YAML.
-func (w *world) settle(broker, page string, more ...string) string {
+// settle writes a configuration with a page at a known address.
+func (w *world) settle(broker, page string) string {
 	w.t.Helper()
 	path := w.config(broker)
 	yaml, err := os.ReadFile(path)
@@ -81,13 +80,14 @@ func (w *world) settle(broker, page string, more ...string) string {
 		w.t.Fatal(err)
 	}
 	text := strings.Replace(string(yaml), `web: {listen: "127.0.0.1:0"}`, fmt.Sprintf("web: {listen: %q}", page), 1)
-	if err := os.WriteFile(path, []byte(text+strings.Join(more, "\n")), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
 	return path
 }
 
-// atHome connects people and has a bridge run until all is said.
+// atHome connects people and has a bridge run until all is said. It is started twice: what
+// a config has to say more after the first look would have to rest for seconds.
 func (w *world) atHome(t *testing.T, config string, o *observer, names ...string) *command {
 	t.Helper()
 	for _, name := range names {
@@ -101,6 +101,17 @@ func (w *world) atHome(t *testing.T, config string, o *observer, names ...string
 		o.heard("fitbit2mqtt/"+name+"/heart", `"resting_date"`)
 	}
 	o.until("everything is announced", func() bool { return o.announced() == 1+3*len(names) })
+	bridge.end()
+	o.heard("fitbit2mqtt/bridge/state", "offline")
+	bridge = begin(t, "run", "--config", config)
+	o.heard("fitbit2mqtt/bridge/state", "online")
+	o.until("people and their scales have a model", func() bool {
+		n := 0
+		for _, payload := range o.retained {
+			n += strings.Count(payload, `"model":"Aria Air"`)
+		}
+		return n == 2*len(names)
+	})
 	return bridge
 }
 
