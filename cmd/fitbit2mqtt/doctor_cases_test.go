@@ -139,3 +139,64 @@ func TestDoctorRenewsWhatIsDue(t *testing.T) {
 		t.Errorf("again: %+v", f)
 	}
 }
+
+// Every form of discovery is compared in its own form.
+func TestDoctorAndTheFormsOfDiscovery(t *testing.T) {
+	t.Parallel()
+	for mode, says := range map[string]string{"entity": "on the broker, byte for byte: ", "off": "discovery is turned off"} {
+		w := newWorld(t)
+		w.completePerson(t, "anna")
+		broker := ownBroker(t)
+		config := w.settle(broker, freeAddr(t))
+		edit(t, config, func(b []byte) []byte { return append(b, "homeassistant: {discovery: "+mode+"}\n"...) })
+		if r := w.connect(config, "anna"); r.code != exitOK {
+			t.Fatalf("%+v", r)
+		}
+		o := observe(t, broker)
+		for range 2 { // the second time all is known from the start
+			bridge := begin(t, "run", "--config", config)
+			o.heard("fitbit2mqtt/bridge/state", "online")
+			o.heard("fitbit2mqtt/anna/connection", `"state":"ok"`)
+			o.until("the devices are known", func() bool {
+				n := 0
+				for topic := range o.retained {
+					if strings.HasPrefix(topic, "fitbit2mqtt/anna/device/") {
+						n++
+					}
+				}
+				return n == 2
+			})
+			bridge.end()
+			o.heard("fitbit2mqtt/bridge/state", "offline")
+		}
+		c := consult(t, config)
+		c.well(t)
+		if f := c.says(t, "discovery", ""); !strings.HasPrefix(f.Detail, says) {
+			t.Errorf("%s: %+v", mode, f)
+		}
+	}
+}
+
+// A config that is left on the broker is a warning: the bridge takes it
+// away. A folder that is none is a trouble.
+func TestDoctorFindsLeftOvers(t *testing.T) {
+	t.Parallel()
+	h := newHousehold(t, "google")
+	o := observe(t, h.broker)
+	uid := h.uid(t)
+	said := o.heard("homeassistant/device/fitbit2mqtt_"+uid+"/config", uid)
+	o.publish("homeassistant/device/fitbit2mqtt_0123456789ab/config", strings.ReplaceAll(said, uid, "0123456789ab"), true)
+	c := consult(t, h.config)
+	c.well(t)
+	if f := c.says(t, "discovery", ""); f.Status != warning || !strings.Contains(f.Detail, "1 configs of ours are there that nobody needs") {
+		t.Errorf("%+v", f)
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c = consult(t, h.config, "--data-dir", file)
+	if f := c.says(t, "data_folder", ""); f.Status != failed || !strings.Contains(f.Detail, "is no folder") || c.code != exitStorage {
+		t.Errorf("%d: %+v", c.code, f)
+	}
+}

@@ -20,6 +20,9 @@ import (
 // are a few megabytes, and a migration copies them.
 const leastSpace = 50 << 20
 
+// writable is W_OK of access(2), which syscall has no name for.
+const writable = 2
+
 // files looks at what is in the data folder, and opens it for the rest.
 func (d *doctor) files(ctx context.Context) []finding {
 	if why := d.mend("data_dir"); why != "" {
@@ -64,6 +67,9 @@ func (d *doctor) folder() finding {
 		}
 		return bad(check, exitStorage, fmt.Sprintf("run this as that user, or: chown -R %d %s", os.Geteuid(), path),
 			"%s belongs to user %d, and this is %d", path, s.Uid, os.Geteuid())
+	}
+	if err := syscall.Access(path, writable); err != nil {
+		return bad(check, exitStorage, "make "+path+" writable for the user this program runs as", "%s cannot be written: %s", path, err)
 	}
 	var disk syscall.Statfs_t
 	if err := syscall.Statfs(path, &disk); err != nil {
