@@ -18,7 +18,7 @@ import (
 // How long the doctor waits, so that all is said within ten seconds if nobody answers.
 const (
 	answerTime  = 4 * time.Second // for one answer of a cloud, the broker or the page
-	inspectTime = 8 * time.Second // for looking at a database from end to end
+	inspectTime = 5 * time.Second // for looking at a database from end to end
 )
 
 func (a *app) newDoctor() *cobra.Command {
