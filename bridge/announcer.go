@@ -33,6 +33,7 @@ type announcer struct {
 	up        bool                 // as far as known
 	owing     bool                 // the outbox may hold something
 	failed    bool                 // a publish failed though the broker seems there
+	trouble   error                // the last that kept something from being published
 	settled   time.Time            // no event before: Home Assistant loses one that follows its config closely
 	shown     map[string]time.Time // per body topic, when the state last published was measured
 	told      map[int64]bool       // acknowledged events that storage could not mark yet
@@ -59,9 +60,7 @@ func (a *announcer) homeAssistant(payload string) {
 
 // run publishes until finish; the end of ctx only cuts short what is under way.
 func (a *announcer) run(ctx context.Context, publisher Publisher) {
-	a.publisher = publisher
-	a.b.board.set(a.b.topics.state(), []byte(online))
-	a.b.board.announce(rankBridge, a.b.hass().Device(), a.b.o.Discovery, a.b.o.HassPrefix)
+	a.begin(publisher)
 	a.health(ctx)
 	health := time.NewTicker(healthEvery)
 	defer health.Stop()
@@ -100,6 +99,13 @@ func (a *announcer) run(ctx context.Context, publisher Publisher) {
 			again.Reset(max(time.Until(next), 0))
 		}
 	}
+}
+
+// begin puts on the board what the bridge says of itself.
+func (a *announcer) begin(publisher Publisher) {
+	a.publisher = publisher
+	a.b.board.set(a.b.topics.state(), []byte(online))
+	a.b.board.announce(rankBridge, a.b.hass().Device(), a.b.o.Discovery, a.b.o.HassPrefix)
 }
 
 // work publishes what can be published now and returns when there will be more.
@@ -176,6 +182,7 @@ func (a *announcer) drain(ctx context.Context) (again time.Time) {
 		for {
 			owed, err := a.b.o.Memory.Owed(ctx, p.account.UID, outboxBatch)
 			if err != nil {
+				a.trouble = err
 				a.b.o.Log.Warn("outbox could not be read", "error", err)
 				return time.Now().Add(firstRetry)
 			}
@@ -184,6 +191,7 @@ func (a *announcer) drain(ctx context.Context) (again time.Time) {
 					return time.Time{}
 				}
 				if err := a.b.o.Memory.Settle(ctx, o.Seq); err != nil {
+					a.trouble = err
 					a.b.o.Log.Warn("outbox could not be written", "error", err)
 					return time.Now().Add(firstRetry)
 				}
@@ -235,7 +243,7 @@ func (a *announcer) publish(ctx context.Context, m Message) bool {
 	defer cancel()
 	began := time.Now()
 	if err := a.publisher.Publish(ctx, m); err != nil {
-		a.failed = true
+		a.failed, a.trouble = true, err
 		if errors.Is(err, ErrBrokerAway) {
 			a.up = false // the next connection announces itself
 		} else {

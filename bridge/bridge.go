@@ -14,7 +14,7 @@
 // and the move itself is no event. A cloud that is gone for good is asked no more.
 //
 // One goroutine per person polls ([person]), one publishes ([announcer]), one
-// watches who is connected ([Bridge.Run]). They meet at the [board] of retained
+// watches who is connected ([Bridge.Run]); or all is done once ([Bridge.Once]). They meet at the [board] of retained
 // messages and in [Memory]. The package knows no HTTP, SQL, OAuth or MQTT library.
 package bridge
 
@@ -110,10 +110,11 @@ type Bridge struct {
 	stats   *stats
 	started time.Time
 	syncs   chan chan struct{} // to be closed once the accounts have been looked at
+	visit   *visit             // nil: the bridge stays
 
 	mu        sync.Mutex
 	persons   map[string]*person // by UID
-	strangers []PersonReport     // people whom this version cannot poll
+	strangers []PersonReport     // people who are not polled: this version cannot, or nobody has asked for them
 	between   []PersonReport     // people who are just being started anew
 }
 

@@ -148,7 +148,7 @@ func (p *person) connection() ConnectionState {
 		c.Hint = new(p.advise(cmp.Or(p.troubles.remedy(missing), "sign in again and leave every box ticked: fitbit2mqtt connect ACCOUNT")))
 	}
 	c.LastSuccess, c.SignInExpiresAt = stamp(in(p.profile.LastSuccess, loc)), stamp(in(p.account.SignInExpires, loc))
-	if !p.over() {
+	if !p.over() && p.b.visit == nil {
 		c.NextPoll = stamp(in(p.nextDue(), loc))
 	}
 	return c

@@ -61,7 +61,7 @@ func (p *person) sweepBody(ctx context.Context) error {
 		return err
 	}
 	fats, err := p.fats(ctx, window)
-	look := listing{cloud: p.account.Backend, window: window, weights: &weights}
+	look := listing{cloud: p.account.Backend, window: window, weights: &weights, last: p.b.visit != nil}
 	if err == nil {
 		look.fats = &fats
 	}

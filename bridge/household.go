@@ -91,6 +91,10 @@ func (b *Bridge) reconcile(ctx context.Context, pollers *sync.WaitGroup) error {
 			errs = append(errs, fmt.Errorf("account %s: %w", a.Name, err))
 			continue
 		}
+		if b.visit.passes(a.Name) {
+			strangers = append(strangers, PersonReport{Account: a})
+			continue
+		}
 		source, err := b.o.People.Source(a)
 		if err != nil { // the others go on
 			strangers = append(strangers, b.stranger(a, err))
@@ -176,6 +180,10 @@ func (b *Bridge) start(ctx context.Context, pollers *sync.WaitGroup, a Account, 
 	ctx, p.cancel = context.WithCancel(ctx)
 	pollers.Go(func() {
 		defer close(p.done)
+		if b.visit != nil {
+			p.once(ctx)
+			return
+		}
 		p.run(ctx)
 	})
 	return nil

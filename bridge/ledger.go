@@ -41,6 +41,8 @@ type listing struct {
 	fats    *[]fitbit.BodyFat
 	// news is since when a weigh-in that was not known is one; zero: ever.
 	news time.Time
+	// last is set if nobody will look again soon: no body fat is waited for.
+	last bool
 }
 
 // revision is what a listing changes in the ledger.
@@ -78,7 +80,9 @@ func (l *ledger) compare(in listing, now time.Time) revision {
 		return r
 	}
 	next.take(l, weights, fats)
-	next.awaited, r.waitUntil = next.awaitFat(l, now)
+	if !in.last {
+		next.awaited, r.waitUntil = next.awaitFat(l, now)
+	}
 	if !r.waitUntil.IsZero() {
 		// Nothing of a weigh-in that is held back may be remembered yet, nor of
 		// any later one: events come in order.

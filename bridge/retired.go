@@ -38,7 +38,8 @@ func (p *person) over() bool {
 }
 
 // noteRetirement has it remembered that the cloud is gone, so that no later life asks it
-// either. If that fails, it is tried again, and still the cloud is not asked.
+// either. If that fails, it is tried again, in another round if the bridge is about to
+// go, and still the cloud is not asked.
 func (p *person) noteRetirement(ctx context.Context) {
 	why := p.retirement()
 	if why == nil || p.account.Retired {
@@ -51,6 +52,9 @@ func (p *person) noteRetirement(ctx context.Context) {
 		}
 		if failures == 1 {
 			p.log.Warn("it could not be noted that the cloud is gone", "error", err)
+		}
+		if p.b.visit != nil {
+			return
 		}
 		p.wait(ctx, backoff(failures))
 	}

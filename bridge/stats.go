@@ -83,6 +83,8 @@ type infoState struct {
 	Accounts  []infoAccount     `json:"accounts"`
 	Topics    map[string]string `json:"topics"`
 	Config    json.RawMessage   `json:"config"`
+	// Round is set if the bridge has done a single round and is gone, though it says online.
+	Round bool `json:"round,omitempty"`
 }
 
 type infoAccount struct {
@@ -94,6 +96,7 @@ type infoAccount struct {
 func (b *Bridge) publishInfo(accounts []Account) {
 	info := infoState{
 		Version: b.o.Version, StartedAt: b.started.Format(time.RFC3339), Accounts: []infoAccount{}, Config: b.o.Config,
+		Round: b.visit != nil,
 		Topics: map[string]string{
 			"prefix": b.topics.prefix, "discovery": string(b.o.Discovery), "discovery_prefix": b.topics.hass,
 			"home_assistant_status": b.topics.status, "state": b.topics.state(), "health": b.topics.health(),

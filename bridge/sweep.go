@@ -30,7 +30,7 @@ func (a *announcer) search(ctx context.Context) []Message {
 			alive = string(m.Payload) == online
 		case t.info():
 			var info infoState
-			another = json.Unmarshal(m.Payload, &info) == nil && info.StartedAt != a.b.started.Format(time.RFC3339)
+			another = json.Unmarshal(m.Payload, &info) == nil && !info.Round && info.StartedAt != a.b.started.Format(time.RFC3339)
 		}
 	}
 	if alive && another {
