@@ -39,14 +39,14 @@ func (h *house) wantRound(accounts ...string) (lines []string) {
 
 func inShort(rounds []bridge.Round) (lines []string) {
 	for _, r := range rounds {
-		line := r.Account.Name + " " + string(r.Connection.State)
+		words := []string{r.Account.Name, string(r.Connection.State)}
 		if r.FirstLook {
-			line += " first"
+			words = append(words, "first")
 		}
 		for _, e := range r.Events {
-			line += fmt.Sprint(" ", e.EventType, " ", e.ID)
+			words = append(words, string(e.EventType), e.ID)
 		}
-		lines = append(lines, line)
+		lines = append(lines, strings.Join(words, " "))
 	}
 	return lines
 }
@@ -58,6 +58,11 @@ func TestRounds(t *testing.T) {
 	t.Parallel()
 	inHouse(t, func(h *house) {
 		withScale(h)
+		h.anna.days[fitbit.HeartRange] = []fitbit.HeartDay{{Date: fitbit.DateOf(time.Now()), MinBPM: new(50)}}
+		h.anna.refuse = func(context.Context, fitbit.Metric) error {
+			time.Sleep(time.Millisecond) // as long as an answer takes
+			return nil
+		}
 		h.brokerUp()
 		h.expect("first", h.wantRound(), "anna ok first")
 		topics := topicsOf(h.heard())
@@ -92,7 +97,16 @@ func TestRounds(t *testing.T) {
 		if h.memory.seq != 1 || h.holds("fitbit2mqtt/bridge/state") != "online" {
 			h.Errorf("%d events, state %s", h.memory.seq, h.holds("fitbit2mqtt/bridge/state"))
 		}
-		h.pass(49 * time.Hour)
+		h.memory.set(func(m *memory) {
+			if last := time.Since(m.past["u1"].Profile.LastSuccess); last > time.Second {
+				h.Errorf("the last success was %s ago", last)
+			}
+		})
+		h.pass(47 * time.Hour)
+		h.anna.fail(fitbit.ErrUnavailable)
+		h.wantRound()
+		h.wantState(bridge.StateUnavailable, "online")
+		h.pass(2 * time.Hour)
 		h.anna.fail(fitbit.ErrUnavailable)
 		h.wantRound()
 		h.wantState(bridge.StateUnavailable, "offline") // for 49 hours, though each round is a new life
@@ -203,6 +217,19 @@ func TestALookChangesNothing(t *testing.T) {
 		h.weigh("b", 0, 78, hand)
 		look("anna ok weigh_in b")
 		look("anna ok weigh_in b")
+		h.anna.set(func(c *cloud) { // the bridge polls in the middle of it
+			c.refuse = func(_ context.Context, m fitbit.Metric) error {
+				if m == fitbit.HeartRange {
+					h.memory.set(func(m *memory) {
+						m.owed = []bridge.Owed{{Seq: 1, Event: bridge.Event{EventType: bridge.NewWeighIn, ID: "b", MeasuredAt: time.Now().In(h.anna.zone).Format(time.RFC3339), WeightKg: 78}}}
+						m.owner[1] = "u1"
+					})
+				}
+				return nil
+			}
+		})
+		look("anna ok weigh_in b")
+		h.memory.set(func(m *memory) { m.owed = nil })
 		h.anna.fail(gone())
 		look("anna source_retired")
 		h.wantNoted(0)
