@@ -239,6 +239,11 @@ func subscribeCommand(address string, c config) string {
 
 // narrate tells of an event as it happens.
 func (a *app) narrate(e bridge.Event) {
+	_ = a.printf("%s\n", narration(e)) // a closed terminal does not stop the bridge
+}
+
+// narration is an event in words.
+func narration(e bridge.Event) string {
 	what := map[bridge.EventType]string{
 		bridge.NewWeighIn: "weighed in", bridge.Backfill: "had weighed in", bridge.Correction: "is corrected", bridge.Deletion: "did not weigh in after all",
 	}[e.EventType]
@@ -249,5 +254,5 @@ func (a *app) narrate(e bridge.Event) {
 	if e.DeltaKg != nil {
 		text += fmt.Sprintf(" (%+.2f kg)", *e.DeltaKg)
 	}
-	_ = a.printf("%s\n", text) // a closed terminal does not stop the bridge
+	return text
 }

@@ -89,7 +89,7 @@ func space(path string, free uint64) finding {
 // lock looks whether a bridge runs. It holds the lock itself for no longer than that.
 func (d *doctor) lock() finding {
 	const check = "bridge"
-	f, err := os.Open(filepath.Join(d.config.DataDir, lockFile))
+	f, err := os.Open(lockFile(d.config.DataDir))
 	if err == nil {
 		d.running = errors.Is(syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
 		err = f.Close()

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -32,7 +34,7 @@ func (a *app) runBridge(c *cobra.Command, _ []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.close()) }()
-	release, err := lock(config.DataDir)
+	release, err := h.lockToStay(c.Context())
 	if err != nil {
 		return err
 	}
@@ -55,21 +57,60 @@ func (a *app) runBridge(c *cobra.Command, _ []string) (err error) {
 	return err
 }
 
-// lockFile is what a bridge locks in its data folder.
-const lockFile = "run.lock"
-
 // errLocked says that another process holds the lock of a data folder.
 var errLocked = errors.New("another fitbit2mqtt runs with the data folder")
 
 // lock makes sure that a data folder has one bridge only: two would publish
 // everything twice. The lock ends with the process, however that ends.
 func lock(folder string) (release func() error, err error) {
-	f, err := os.OpenFile(filepath.Join(folder, lockFile), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator's folder
+	f, err := os.OpenFile(lockFile(folder), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fail(exitStorage, "check the permissions of the data folder", "lock the data folder: %w", err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return nil, errors.Join(fail(exitStorage, "stop the other one, or give this one its own data_dir", "%w %s", errLocked, folder), f.Close())
 	}
+	_ = f.Truncate(0) // a poll that was killed has left its word
 	return f.Close, nil
+}
+
+// lockFile is what a bridge locks in its data folder.
+func lockFile(folder string) string { return filepath.Join(folder, "run.lock") }
+
+// pollWord is in the lock file while a poll has the lock.
+const pollWord = "poll"
+
+// sayPolling has the lock file say that the lock is a poll's, and free again soon.
+func sayPolling(folder string) error {
+	if err := os.WriteFile(lockFile(folder), []byte(pollWord), 0o600); err != nil {
+		return fail(exitStorage, "check the data folder and the disk", "lock the data folder: %w", err)
+	}
+	return nil
+}
+
+// polling reports whether whoever has the lock is a poll.
+func polling(folder string) bool {
+	word, err := os.ReadFile(lockFile(folder))
+	return err == nil && string(word) == pollWord
+}
+
+// lockToStay is lock for a bridge, which waits for a poll under way to end: whoever has
+// both a bridge and cron should not have to start it again.
+func (h *house) lockToStay(ctx context.Context) (release func() error, err error) {
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	for told := false; ; told = true {
+		release, err = lock(h.config.DataDir)
+		if !errors.Is(err, errLocked) || !polling(h.config.DataDir) {
+			return release, err
+		}
+		if !told {
+			h.log.Info("waiting for a poll to end", "data_dir", h.config.DataDir)
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }

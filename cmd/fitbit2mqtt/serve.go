@@ -193,19 +193,27 @@ type serveOptions struct {
 	ready   func(broker *broker, page *panel) error // before the bridge starts; may be nil
 }
 
-// serve runs the bridge until ctx ends.
-func (h *house) serve(ctx context.Context, o serveOptions) (err error) {
+// newBridge returns the bridge of this house. onEvent may be nil.
+func (h *house) newBridge(onEvent func(bridge.Event)) (*bridge.Bridge, error) {
 	public, err := json.Marshal(h.config.public)
 	if err != nil {
-		return fmt.Errorf("configuration: %w", err)
+		return nil, fmt.Errorf("configuration: %w", err)
 	}
-	b := bridge.New(bridge.Options{
+	return bridge.New(bridge.Options{
 		People: people{h}, Memory: h.history,
 		Prefix: h.config.MQTT.TopicPrefix, Discovery: h.config.HomeAssistant.Discovery,
 		HassPrefix: h.config.HomeAssistant.Prefix, StatusTopic: h.config.HomeAssistant.StatusTopic,
 		PanelURL: h.config.Web.BaseURL, Poll: bridge.Intervals(h.config.Poll),
-		Version: buildVersion().Version, Config: public, Log: h.log, OnEvent: o.onEvent,
-	})
+		Version: buildVersion().Version, Config: public, Log: h.log, OnEvent: onEvent,
+	}), nil
+}
+
+// serve runs the bridge until ctx ends.
+func (h *house) serve(ctx context.Context, o serveOptions) (err error) {
+	b, err := h.newBridge(o.onEvent)
+	if err != nil {
+		return err
+	}
 	broker, err := h.dial(b)
 	if err != nil {
 		return err
