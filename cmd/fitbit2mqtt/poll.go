@@ -31,9 +31,10 @@ be renewed is renewed and kept all the same.
 Between two rounds the bridge counts as online, and nothing turns unavailable: there
 is no last will, and bridge/state says "online" for good; a "run" that is stopped
 says "offline" again. What is new is kept before it is published: if the broker is
-away or the round is killed, the next round or "run" publishes it, once and in order.
-So it is without mqtt.url, since there is no broker then while no "run" is there.
-A body fat that reaches the cloud after its weigh-in follows as a correction.
+away or the round is killed, the next round or "run" publishes it, in order; a killed
+round may repeat an event under its id. Without mqtt.url there is no broker outside
+of "run": what is new is kept for that. A body fat that reaches the cloud after its
+weigh-in follows as a correction.
 
 --format json prints an array with an object for each person: name, backend, state,
 detail, hint, last_success, sign_in_expires_at, missing (what was not granted),
