@@ -6,7 +6,7 @@ LINT = $(GO) tool -modfile=tools/go.mod golangci-lint
 .PHONY: build test race lint fmt bench fuzz demo check
 
 build: ## a stripped binary in bin/
-	CGO_CFLAGS="-Os" $(GO) build -trimpath -ldflags "-s -w" -o bin/fitbit2mqtt ./cmd/fitbit2mqtt
+	CGO_CFLAGS="-Os -fno-unwind-tables -fno-asynchronous-unwind-tables" $(GO) build -trimpath -ldflags "-s -w" -o bin/fitbit2mqtt ./cmd/fitbit2mqtt
 
 test: ## all tests, with the race detector, in random order
 	$(GO) test -race -shuffle=on -count=1 -timeout 20m $(PACKAGES)
