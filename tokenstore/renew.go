@@ -49,6 +49,25 @@ func (t *tokens) Token(ctx context.Context) (string, error) { return t.get(ctx, 
 
 func (t *tokens) Renew(ctx context.Context, stale string) (string, error) { return t.get(ctx, stale) }
 
+// Renew renews the tokens of the account with that UID now, however long they would
+// still last, unless somebody else just does. Everything else is as of [Store.Tokens].
+func (s *Store) Renew(ctx context.Context, uid, backend string, refresh func(ctx context.Context, refreshToken string) (fitbit.Grant, error)) error {
+	t := &tokens{store: s, uid: uid, backend: backend, refresh: refresh}
+	r, err := s.loadRow(ctx, uid)
+	if err != nil {
+		return err
+	}
+	if err := t.refusal(r); err != nil {
+		return err
+	}
+	access, err := s.open(uid, "access_token", r.access)
+	if err != nil {
+		return err
+	}
+	_, err = t.get(ctx, access)
+	return err
+}
+
 // get returns the stored token if it is good and not stale, or renews it. It
 // looks again after a renewal that has found another row than it wanted, or that
 // was under way already and of another row than ours: its token may be the stale one.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
@@ -253,4 +254,59 @@ func TestARefusalThatCameTooLate(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRenewNow: a token that would still last is replaced all the same, and what makes a
+// renewal impossible is known without asking.
+func TestRenewNow(t *testing.T) {
+	path := storePath(t)
+	s := open(t, tokenstore.Options{Path: path})
+	a := connect(t, s, tokenstore.SignIn{Name: "anna", Grant: grant(1)})
+	var c cloud
+	for n := range 2 {
+		if err := s.Renew(t.Context(), a.UID, "google", c.refresh); err != nil {
+			t.Fatal(err)
+		}
+		if got := token(t, s.Tokens(a.UID, "google", c.refresh)); got != grant(n+2).AccessToken {
+			t.Errorf("token is %q after %d renewals", got, n+1)
+		}
+	}
+	if requests, rotations := c.counts(); requests != 2 || rotations != 2 {
+		t.Errorf("%d requests, %d refresh tokens spent; want 2 and 2", requests, rotations)
+	}
+	wantErr(t, s.Renew(t.Context(), a.UID, "fitbit", unexpected(t)), tokenstore.ErrMoved)
+	wantErr(t, s.Renew(t.Context(), "nobody", "google", unexpected(t)), tokenstore.ErrNotFound)
+	if _, err := s.Disconnect(t.Context(), "anna"); err != nil {
+		t.Fatal(err)
+	}
+	wantErr(t, s.Renew(t.Context(), a.UID, "google", unexpected(t)), fitbit.ErrReauthRequired)
+}
+
+// TestRenewNowBesideAnother: whoever comes while another process renews gets what that one got.
+func TestRenewNowBesideAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := storePath(t)
+		s, other := open(t, tokenstore.Options{Path: path}), open(t, tokenstore.Options{Path: path})
+		a := connect(t, s, tokenstore.SignIn{Name: "anna", Grant: grant(1)})
+		answer, done := make(chan struct{}), make(chan error, 2)
+		c := cloud{before: func(context.Context) { <-answer }}
+		go func() { done <- s.Renew(t.Context(), a.UID, "google", c.refresh) }()
+		synctest.Wait() // the cloud thinks
+		go func() { done <- other.Renew(t.Context(), a.UID, "google", unexpected(t)) }()
+		synctest.Wait() // and the other one waits
+		close(answer)
+		for range 2 {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+		if requests, _ := c.counts(); requests != 1 {
+			t.Errorf("%d requests, want 1", requests)
+		}
+		for _, s := range []*tokenstore.Store{s, other} {
+			if err := s.Close(); err != nil { // its connections belong to this bubble
+				t.Error(err)
+			}
+		}
+	})
 }

@@ -20,9 +20,10 @@ import (
 func (a *app) newAccounts() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "accounts",
-		Short: "List, rename, remove or import the people who are connected",
+		Short: "List, check, rename, remove or import the people who are connected",
 		Example: `  fitbit2mqtt accounts
   fitbit2mqtt accounts list --format json
+  fitbit2mqtt accounts refresh anna
   fitbit2mqtt accounts rename anna anneke
   fitbit2mqtt accounts remove ben
   fitbit2mqtt accounts import fb_conf.json --name anna`,
@@ -31,9 +32,11 @@ func (a *app) newAccounts() *cobra.Command {
 	list := a.newAccountsList()
 	c.Flags().AddFlagSet(list.Flags())
 	c.PreRunE, c.RunE = list.PreRunE, list.RunE
-	c.AddCommand(list, a.newAccountsRename(), a.newAccountsRemove(), a.newAccountsImport())
+	c.AddCommand(list, a.newAccountsRename(), a.newAccountsRemove(), a.newAccountsImport(), a.newAccountsRefresh())
 	return c
 }
+
+const nobody = "Nobody is connected yet. Sign in with: fitbit2mqtt connect NAME\n"
 
 // accountRow is one account as "accounts list" shows it.
 type accountRow struct {
@@ -81,7 +84,7 @@ func (a *app) newAccountsList() *cobra.Command {
 
 func (a *app) printAccounts(rows []accountRow) error {
 	if len(rows) == 0 {
-		return a.printf("Nobody is connected yet. Sign in with: fitbit2mqtt connect NAME\n")
+		return a.printf("%s", nobody)
 	}
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	if _, err := fmt.Fprintln(w, "NAME\tCLOUD\tSTATE\tCONNECTED"); err != nil {

@@ -21,7 +21,7 @@ import (
 
 // What the command line says is part of the product.
 func TestHelp(t *testing.T) {
-	for _, args := range []string{"", "run", "demo", "connect", "accounts", "accounts list", "accounts rename", "accounts remove", "accounts import", "doctor", "poll", "version"} {
+	for _, args := range []string{"", "run", "demo", "connect", "accounts", "accounts list", "accounts rename", "accounts remove", "accounts import", "accounts refresh", "doctor", "poll", "version"} {
 		t.Run(args, func(t *testing.T) {
 			r := invoke(t, append(strings.Fields(args), "--help")...)
 			if r.code != exitOK || r.err != "" {
@@ -46,6 +46,7 @@ func TestUsageErrors(t *testing.T) {
 		"doctor --format xml":             "use text or json",
 		"doctor anna":                     "unknown command",
 		"doctor --acount anna":            "unknown flag: --acount",
+		"accounts refresh anna ben":       "accepts at most 1 arg(s)",
 		"demo --people 0":                 "use 1 to 8",
 		"demo --people 9":                 "use 1 to 8",
 		"demo --every 1ms":                "--every is at least 100ms",
@@ -73,7 +74,7 @@ func TestUsageErrors(t *testing.T) {
 func TestUnknownAccount(t *testing.T) {
 	w := newWorld(t)
 	config := w.config("")
-	for _, args := range []string{"accounts remove nobody", "accounts rename nobody somebody"} {
+	for _, args := range []string{"accounts remove nobody", "accounts rename nobody somebody", "accounts refresh nobody"} {
 		r := invoke(t, append(strings.Fields(args), "--config", config)...)
 		if r.code != exitUsage || !strings.Contains(r.err, `there is no account called "nobody"`) {
 			t.Errorf("%s: %+v", args, r)

@@ -197,7 +197,12 @@ func (d *Desk) Source(uid, backend string) (fitbit.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	tokens := d.Store.Tokens(uid, backend, func(ctx context.Context, refreshToken string) (fitbit.Grant, error) {
+	return cloud.Source(patient{d.Store.Tokens(uid, backend, d.renewal(uid, backend))}), nil
+}
+
+// renewal spends the refresh token of the account with that UID.
+func (d *Desk) renewal(uid, backend string) func(ctx context.Context, refreshToken string) (fitbit.Grant, error) {
+	return func(ctx context.Context, refreshToken string) (fitbit.Grant, error) {
 		a, err := d.Store.AccountOf(ctx, uid)
 		if err != nil {
 			return fitbit.Grant{}, err
@@ -210,8 +215,7 @@ func (d *Desk) Source(uid, backend string) (fitbit.Source, error) {
 			return fitbit.Grant{}, err
 		}
 		return app.Refresh(ctx, refreshToken)
-	})
-	return cloud.Source(patient{tokens}), nil
+	}
 }
 
 // Missing lists what an account's grant does not cover.
