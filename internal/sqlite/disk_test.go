@@ -32,6 +32,12 @@ func TestMain(m *testing.M) {
 	case "no room for a copy":
 		limitFiles(64 << 10)
 		report(os.Stdout)
+	case "no room for a backup":
+		reportCopy(os.Stdout)
+	case "replace":
+		replaceAndDie()
+	case "finish":
+		finishAndDie()
 	case "readonly":
 		if os.Geteuid() == 0 { // modes do not bind root
 			must(syscall.Setuid(65534))
@@ -61,15 +67,28 @@ func report(w io.Writer) {
 	if err == nil {
 		_ = db.Close()
 	}
-	for _, kind := range []error{sqlite.ErrFull, sqlite.ErrReadOnly, sqlite.ErrCorrupt} {
+	sayKind(w, err)
+}
+
+// reportCopy copies that file beside itself on a disk with too little space, and writes
+// what came of it.
+func reportCopy(w io.Writer) {
+	db, err := sqlite.Open(context.Background(), sqlite.Options{Path: os.Args[1], Migrations: versions(1)})
+	must(err)
+	limitFiles(64 << 10)
+	sayKind(w, sqlite.Copy(context.Background(), db, filepath.Join(filepath.Dir(os.Args[1]), "copy.db")))
+}
+
+func sayKind(w io.Writer, err error) {
+	for _, kind := range []error{sqlite.ErrFull, sqlite.ErrReadOnly, sqlite.ErrCorrupt, sqlite.ErrStorage} {
 		if errors.Is(err, kind) {
 			_, err := fmt.Fprintln(w, kind)
 			must(err)
 			return
 		}
 	}
-	_, err = fmt.Fprintln(w, "opened or something else:", err)
-	must(err)
+	_, failed := fmt.Fprintln(w, "opened or something else:", err)
+	must(failed)
 }
 
 // inChild opens the file in a child process and returns what that says.

@@ -7,6 +7,9 @@
 //     (0600), and a folder made for them is 0700;
 //   - a file of an older version is copied beside itself before it is changed, and
 //     is changed in one transaction: it is the old one or the new one, never between;
+//   - a copy ([Copy]) shows one moment, and keeps nobody from writing;
+//   - databases that are replaced ([Replace]) are so all together or not at all, and stay
+//     beside their successors;
 //   - what goes wrong is an [*Error] that names the file and says what to do.
 //
 // It refuses a damaged file, a file of a newer version, a database of another
