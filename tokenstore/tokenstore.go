@@ -192,6 +192,10 @@ func fileAt(path string) (sqlite.Options, error) {
 	return sqlite.Options{Path: path, Migrations: schema, ApplicationID: applicationID}, nil
 }
 
+// Copy writes the store as it is at this moment, sealed if it is, to a new file, while
+// everybody goes on. Errors: ErrStorage, ctx's own.
+func (s *Store) Copy(ctx context.Context, target string) error { return sqlite.Copy(ctx, s.db, target) }
+
 // Close waits for renewals and imports under way, at most as long as one may take,
 // tries once more to save what could not be saved, and closes the file. The error, if
 // any, is ErrStorage.

@@ -83,6 +83,10 @@ func fileAt(path string) (sqlite.Options, error) {
 	return sqlite.Options{Path: path, Migrations: steps, ApplicationID: applicationID}, nil
 }
 
+// Copy writes the history as it is at this moment to a new file, while everybody goes on.
+// Errors are internal/sqlite's, and ctx's own.
+func (s *Store) Copy(ctx context.Context, target string) error { return sqlite.Copy(ctx, s.db, target) }
+
 // Close closes the file.
 func (s *Store) Close() error { return s.db.Close() }
 

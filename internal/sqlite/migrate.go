@@ -181,10 +181,11 @@ func backup(ctx context.Context, db *sql.DB, path string, version int) (_ string
 	if err := os.Rename(f.Name(), target); err != nil {
 		return "", fmt.Errorf("copy: %w", err)
 	}
-	return target, syncFolder(filepath.Dir(path))
+	return target, SyncFolder(filepath.Dir(path))
 }
 
-func syncFolder(path string) error {
+// SyncFolder puts on the disk what names the files of a folder have.
+func SyncFolder(path string) error {
 	d, err := os.Open(path) //nolint:gosec // the path is the operator's choice
 	if err != nil {
 		return err

@@ -75,7 +75,7 @@ func (r *Replacement) Commit() error {
 		err = os.Rename(place, filepath.Join(r.folder, decided))
 	}
 	if err == nil {
-		err = syncFolder(r.folder)
+		err = SyncFolder(r.folder)
 	}
 	if err != nil {
 		return Classify(place, err)
@@ -108,7 +108,7 @@ func (r *Replacement) complete(place string) error {
 			return err
 		}
 	}
-	return syncFolder(place)
+	return SyncFolder(place)
 }
 
 // settle gives a file to whoever owns the folder, as SQLite does with the files that it
@@ -152,7 +152,7 @@ func finish(folder string, at func(point string)) (bool, error) {
 		path := filepath.Join(folder, e.Name())
 		err := setAside(path, at)
 		if err == nil {
-			err = syncFolder(folder) // what was there has its new name before that one is given away
+			err = SyncFolder(folder) // what was there has its new name before that one is given away
 		}
 		if err == nil {
 			err = os.Rename(filepath.Join(from, e.Name()), path)
@@ -162,13 +162,13 @@ func finish(folder string, at func(point string)) (bool, error) {
 		}
 		at("in place")
 	}
-	err = syncFolder(folder)
+	err = SyncFolder(folder)
 	if err == nil {
 		err = os.Remove(from)
 	}
 	if err == nil {
 		at("done")
-		err = syncFolder(folder)
+		err = SyncFolder(folder)
 	}
 	return true, Classify(from, err)
 }
