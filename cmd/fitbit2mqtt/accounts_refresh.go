@@ -123,9 +123,11 @@ func moment(t time.Time) *string {
 	return new(t.Local().Format(time.RFC3339))
 }
 
+// asClocksShow is a time for people.
+const asClocksShow = "2006-01-02 15:04 (-07:00)"
+
 // lifetime says how long a sign-in lasts that works.
 func lifetime(s tokenstore.Account) string {
-	const asClocksShow = "2006-01-02 15:04 (-07:00)"
 	text := "the token works"
 	if !s.Expiry.IsZero() {
 		text += " until " + s.Expiry.Local().Format(asClocksShow)

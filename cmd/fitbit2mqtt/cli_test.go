@@ -21,7 +21,7 @@ import (
 
 // What the command line says is part of the product.
 func TestHelp(t *testing.T) {
-	for _, args := range []string{"", "run", "demo", "connect", "accounts", "accounts list", "accounts rename", "accounts remove", "accounts import", "accounts refresh", "doctor", "poll", "version"} {
+	for _, args := range []string{"", "run", "demo", "connect", "accounts", "accounts list", "accounts rename", "accounts remove", "accounts import", "accounts refresh", "backup", "restore", "doctor", "poll", "version"} {
 		t.Run(args, func(t *testing.T) {
 			r := invoke(t, append(strings.Fields(args), "--help")...)
 			if r.code != exitOK || r.err != "" {
@@ -47,6 +47,8 @@ func TestUsageErrors(t *testing.T) {
 		"doctor anna":                     "unknown command",
 		"doctor --acount anna":            "unknown flag: --acount",
 		"accounts refresh anna ben":       "accepts at most 1 arg(s)",
+		"backup":                          "accepts 1 arg(s)",
+		"restore one.tar two.tar":         "accepts 1 arg(s)",
 		"demo --people 0":                 "use 1 to 8",
 		"demo --people 9":                 "use 1 to 8",
 		"demo --every 1ms":                "--every is at least 100ms",

@@ -27,7 +27,10 @@ type backend struct {
 	registrable bool
 	authorizer  func(c cloudConfig, client *http.Client, id, secret string) fitbit.Authorizer
 	source      func(c cloudConfig, client *http.Client, t fitbit.Tokens) fitbit.Source
-	docs        string // how to get an OAuth client there
+	// singleUse is set if a refresh token is spent by its renewal, so that a copy of it
+	// does not last.
+	singleUse bool
+	docs      string // how to get an OAuth client there
 	// foreign reads the files, by name, in which other programs keep a sign-in at this
 	// cloud; nil if there are none.
 	foreign func(files map[string][]byte) (foreignSignIn, error)
@@ -48,7 +51,7 @@ func backends() []backend {
 			},
 		},
 		{ //nolint:gosec // addresses
-			name: "fitbit", docs: "docs/fitbit.md", successor: "google", guide: webapi.Guide(), scopes: webapi.Scopes(), missing: webapi.Missing,
+			name: "fitbit", docs: "docs/fitbit.md", successor: "google", singleUse: true, guide: webapi.Guide(), scopes: webapi.Scopes(), missing: webapi.Missing,
 			endpoint: webapi.DefaultEndpoint, tokenURL: webapi.DefaultEndpoint,
 			authPath: "/oauth2/authorize", tokenPath: "/oauth2/token", revokePath: "/oauth2/revoke",
 			authorizer: func(c cloudConfig, client *http.Client, id, secret string) fitbit.Authorizer {

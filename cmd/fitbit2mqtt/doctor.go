@@ -89,10 +89,11 @@ type doctor struct {
 	log     *slog.Logger
 	now     func() time.Time
 
-	running bool      // a bridge runs with the data folder
-	house   house     // as far as it could be opened
-	people  []subject // everybody who is connected
-	unknown string    // why that cannot be said; empty if it can
+	running bool         // a bridge runs with the data folder
+	leave   func() error // lets restores into the data folder again; may be nil
+	house   house        // as far as it could be opened
+	people  []subject    // everybody who is connected
+	unknown string       // why that cannot be said; empty if it can
 }
 
 // subject is a connected person, and what is remembered of them.
@@ -130,6 +131,9 @@ func (d *doctor) close() {
 	}
 	if d.house.history != nil {
 		_ = d.house.history.Close() // only read
+	}
+	if d.leave != nil {
+		_ = d.leave() // only a lock
 	}
 }
 

@@ -26,22 +26,31 @@ const writable = 2
 // files looks at what is in the data folder, and opens it for the rest.
 func (d *doctor) files(ctx context.Context) []finding {
 	if why := d.mend("data_dir"); why != "" {
-		d.unknown = why
-		var found []finding
-		for _, check := range []string{"data_folder", "bridge", "tokens_db", "history_db", "key"} {
-			found = append(found, skip(check, "%s", why))
-		}
-		return found
+		return append([]finding{skip("data_folder", "%s", why)}, d.unseen(why)...)
 	}
 	ctx, cancel := context.WithTimeout(ctx, inspectTime)
 	defer cancel()
-	tokens, past := filepath.Join(d.config.DataDir, "tokens.db"), filepath.Join(d.config.DataDir, "history.db")
+	leave, err := peek(ctx, d.config.DataDir)
+	if errors.Is(err, errRestoring) || errors.Is(err, errInterrupted) {
+		return append([]finding{trouble("data_folder", err)}, d.unseen("the restore comes first")...)
+	}
+	d.leave = leave // nil if the folder cannot be looked at, which is a finding
+	tokens, past := filepath.Join(d.config.DataDir, tokensFile), filepath.Join(d.config.DataDir, historyFile)
 	found := []finding{d.folder(), d.lock()}
 	forTokens, tokensUsable := d.database(ctx, "tokens_db", tokens, tokenstore.Inspect, past)
 	forHistory, historyUsable := d.database(ctx, "history_db", past, history.Inspect, tokens)
 	found = append(found, forTokens, forHistory, d.key(ctx, tokens, tokensUsable, forTokens.Status))
 	if historyUsable {
 		found = append(found, d.recall(ctx, past)...)
+	}
+	return found
+}
+
+// unseen skips what is in the data folder.
+func (d *doctor) unseen(why string) (found []finding) {
+	d.unknown = why
+	for _, check := range []string{"bridge", "tokens_db", "history_db", "key"} {
+		found = append(found, skip(check, "%s", why))
 	}
 	return found
 }

@@ -24,8 +24,9 @@ import (
 const childEnv = "BE_FITBIT2MQTT"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(childEnv) != "" {
+	if how := os.Getenv(childEnv); how != "" {
 		_ = os.Unsetenv(childEnv)
+		hobble(how)
 		main()
 	}
 	os.Exit(m.Run()) //nolint:forbidigo // the test binary's own exit

@@ -30,23 +30,39 @@ type house struct {
 	tokens  *tokenstore.Store
 	history *history.Store
 	desk    *signin.Desk
+	leave   func() error // the data folder
 }
 
+// The databases in the data folder.
+const (
+	tokensFile  = "tokens.db"
+	historyFile = "history.db"
+)
+
 // open opens the databases. Close them with close.
-func (a *app) open(ctx context.Context, c config) (*house, error) {
+func (a *app) open(ctx context.Context, c config) (_ *house, err error) {
 	h := &house{config: c, log: a.logger(c.Log)}
-	err := emptied(filepath.Join(c.DataDir, "tokens.db"), filepath.Join(c.DataDir, "history.db"))
+	h.leave, err = share(ctx, c.DataDir, h.log)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, h.leave())
+		}
+	}()
+	err = emptied(filepath.Join(c.DataDir, tokensFile), filepath.Join(c.DataDir, historyFile))
 	if err != nil {
 		return nil, err
 	}
 	h.tokens, err = tokenstore.Open(ctx, tokenstore.Options{
-		Path: filepath.Join(c.DataDir, "tokens.db"), Key: []byte(c.StoreKey), Log: h.log,
+		Path: filepath.Join(c.DataDir, tokensFile), Key: []byte(c.StoreKey), Log: h.log,
 	})
 	if err != nil {
 		return nil, err
 	}
 	h.desk = &signin.Desk{Store: h.tokens, Clouds: clouds(c, googlehealth.NewHTTPClient()), Default: backends()[0].name, Log: h.log}
-	h.history, err = history.Open(ctx, history.Options{Path: filepath.Join(c.DataDir, "history.db"), Log: h.log})
+	h.history, err = history.Open(ctx, history.Options{Path: filepath.Join(c.DataDir, historyFile), Log: h.log})
 	if err != nil {
 		return nil, errors.Join(err, h.tokens.Close())
 	}
@@ -74,7 +90,7 @@ func emptied(paths ...string) error {
 // close lets sign-ins under way come to their end, then closes the databases.
 func (h *house) close() error {
 	h.desk.Close()
-	return errors.Join(h.tokens.Close(), h.history.Close())
+	return errors.Join(h.tokens.Close(), h.history.Close(), h.leave())
 }
 
 // people shows the token store to the bridge.

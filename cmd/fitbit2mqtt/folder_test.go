@@ -1,0 +1,86 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/internal/sqlite"
+)
+
+// Of several that find an interrupted restore at once one finishes it, and all stay.
+func TestSeveralShareAFolderAfterAnInterruptedRestore(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	ready := filepath.Join(folder, "restore.ready")
+	if err := errors.Join(os.Mkdir(ready, 0o700), os.WriteFile(filepath.Join(ready, tokensFile), []byte("new"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	const several = 5
+	type stay struct {
+		leave func() error
+		err   error
+	}
+	stays := make(chan stay, several)
+	for range several {
+		go func() {
+			leave, err := share(t.Context(), folder, slog.New(slog.DiscardHandler))
+			stays <- stay{leave, err}
+		}()
+	}
+	var all []func() error
+	for range several {
+		s := <-stays
+		if s.err != nil {
+			t.Fatal(s.err)
+		}
+		all = append(all, s.leave)
+	}
+	if b, err := os.ReadFile(filepath.Join(folder, tokensFile)); err != nil || string(b) != "new" || sqlite.Unfinished(folder) {
+		t.Errorf("there is %q (%v)", b, err)
+	}
+	if leave, err := occupy(t.Context(), folder); err == nil {
+		t.Errorf("somebody is alone among others: %v", leave())
+	}
+	for _, leave := range all {
+		if err := leave(); err != nil {
+			t.Error(err)
+		}
+	}
+	leave, err := occupy(t.Context(), folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := leave(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A doctor that finds a restore in the folder says so, and touches nothing.
+func TestDoctorBesideARestore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "anna")
+	config := w.config("")
+	if r := w.connect(config, "anna"); r.code != exitOK {
+		t.Fatalf("%+v", r)
+	}
+	leave, err := occupy(t.Context(), w.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := invoke(t, "doctor", "--offline", "--config", config)
+	if r.code != exitStorage || !strings.Contains(r.out, errRestoring.Error()) || !strings.Contains(r.out, "the restore comes first") {
+		t.Errorf("%+v", r)
+	}
+	ready := filepath.Join(w.dir, "restore.ready")
+	if err := errors.Join(leave(), os.Mkdir(ready, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	r = invoke(t, "doctor", "--offline", "--config", config)
+	if r.code != exitStorage || !strings.Contains(r.out, errInterrupted.Error()) || !sqlite.Unfinished(w.dir) {
+		t.Errorf("%+v", r)
+	}
+}
