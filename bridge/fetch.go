@@ -66,7 +66,7 @@ func (p *person) fetchProfile(ctx context.Context) error {
 	worst := p.try(ctx, fitbit.SettingsMetric, func() error {
 		s, err := p.source.Settings(ctx)
 		if err == nil {
-			next.TimeZone = zoneName(s.Location, p.now())
+			next.TimeZone = ZoneName(s.Location, p.now())
 		}
 		return err
 	})

@@ -108,9 +108,9 @@ func zone(name string) *time.Location {
 	return time.UTC
 }
 
-// zoneName is how a location is stored: by its name if that is enough to find it
-// again, else by its offset now.
-func zoneName(loc *time.Location, now time.Time) string {
+// ZoneName is how a location is stored in [Profile]: by its name if that is enough to
+// find it again, else by its offset now.
+func ZoneName(loc *time.Location, now time.Time) string {
 	name := loc.String()
 	if _, err := time.LoadLocation(name); err == nil && name != "" && name != "Local" {
 		return name

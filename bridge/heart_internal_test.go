@@ -75,7 +75,7 @@ func TestZones(t *testing.T) {
 		{time.FixedZone("", -3600*5-1800), "-05:30"},
 		{time.FixedZone("my own", 3600), "+01:00"}, // no such name to find again
 	} {
-		name := zoneName(c.loc, winter)
+		name := ZoneName(c.loc, winter)
 		if name != c.want {
 			t.Errorf("%s is stored as %q, want %q", c.loc, name, c.want)
 		}

@@ -77,17 +77,12 @@ func newPerson(b *Bridge, a Account, source fitbit.Source, past Past) *person {
 
 func (p *person) now() time.Time { return p.b.o.Now() }
 
-// location is the person's time zone; as long as the cloud does not tell, that of
-// their newest reading.
+// location is the person's time zone, as [Past.Location].
 func (p *person) location() *time.Location {
 	if p.profile.TimeZone != "" {
 		return zone(p.profile.TimeZone)
 	}
-	newest := p.profile.Latest.Time
-	if n := len(p.ledger.weighIns); n > 0 && p.ledger.weighIns[n-1].Time.After(newest) {
-		newest = p.ledger.weighIns[n-1].Time
-	}
-	return time.FixedZone("", offset(newest))
+	return Past{Profile: p.profile, Weights: p.ledger.weights}.Location()
 }
 
 // reportTrouble logs a change of state, once.

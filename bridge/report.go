@@ -129,6 +129,3 @@ type TrendPoint struct {
 // Trend smooths weigh-ins, oldest first: the exponentially smoothed average of The
 // Hacker's Diet, 10 % a day.
 func Trend(weighIns []WeighIn) []TrendPoint { return trend(weighIns) }
-
-// WeighIns puts the readings of a past together into weigh-ins, oldest first.
-func (p Past) WeighIns() []WeighIn { return newLedger(p.Weights, p.Fats).weighIns }
