@@ -3,8 +3,9 @@
 //
 // It is the bridge's [bridge.Memory]. A reading and the event it causes are
 // written in one transaction: there is no reading whose event is lost. Rows of
-// readings that were deleted, or that another cloud tells now, stay, marked. There are no secrets in the file: it is safe to
-// copy and meant to be queried.
+// readings that were deleted, or that another cloud tells now, stay, marked. What exports
+// have fetched is in a table of its own (bridge/export), which no event depends on. There
+// are no secrets in the file: it is safe to copy and meant to be queried.
 package history
 
 import (
@@ -125,7 +126,7 @@ func (s *Store) Record(ctx context.Context, uid string, e bridge.Entry) error {
 func (s *Store) Forget(ctx context.Context, uid string) error {
 	return s.classify("forget", sqlite.InTx(ctx, s.db, func(tx *sql.Tx) error {
 		w := writer{ctx: ctx, tx: tx, uid: uid}
-		for _, table := range []string{"person", "weight", "body_fat", "heart_day", "device", "event"} {
+		for _, table := range []string{"person", "weight", "body_fat", "heart_day", "device", "event", "fetched"} {
 			w.exec("DELETE FROM "+table+" WHERE uid = ?", uid)
 		}
 		return w.err

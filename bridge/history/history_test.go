@@ -245,12 +245,13 @@ func TestForget(t *testing.T) {
 	s, path := newStore(t)
 	record(t, s, "u1", full())
 	record(t, s, "u2", full())
+	shelve(t, s, "u1", "u2")
 	if err := s.Forget(t.Context(), "u1"); err != nil {
 		t.Fatal(err)
 	}
 	wantPast(t, s, "u1", bridge.Past{})
 	wantPast(t, s, "u2", entry(full()).past())
-	for _, table := range []string{"person", "weight", "body_fat", "heart_day", "device", "event"} {
+	for _, table := range []string{"person", "weight", "body_fat", "heart_day", "device", "event", "fetched"} {
 		var mine, others int
 		if err := raw(t, path).QueryRow(`SELECT total(uid = 'u1'), count(*) FROM `+table).Scan(&mine, &others); err != nil || mine != 0 || others == 0 {
 			t.Errorf("%s: %d rows are left, of %d, %v", table, mine, others, err)

@@ -107,6 +107,7 @@ func keep(t *testing.T, path string) {
 	t.Helper()
 	s, from := newStore(t)
 	record(t, s, "u1", full())
+	shelve(t, s, "u1")
 	if err := s.Bury(t.Context(), bridge.Message{Topic: "a", Payload: []byte("{}")}); err != nil {
 		t.Fatal(err)
 	}

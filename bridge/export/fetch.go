@@ -1,0 +1,186 @@
+package export
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
+)
+
+// floating is how far from a day in one zone a moment of the same day may lie in another.
+const floating = 26 * time.Hour
+
+// span is how many days one fetch of a metric covers: what both clouds answer with one
+// request, as far as they do; what has come is kept after each.
+func span(m fitbit.Metric) int {
+	switch m {
+	case fitbit.WeightMetric, fitbit.BodyFatMetric:
+		return 26 // and the 26 hours on either side
+	case fitbit.HeartRange:
+		return 13 // at the legacy cloud it is a request for each day
+	case Samples:
+		return 1
+	default:
+		return 30
+	}
+}
+
+// Step is a piece of what is missing.
+type Step struct {
+	Metric      fitbit.Metric
+	First, Last fitbit.Date
+}
+
+// Days counts them.
+func (s Step) Days() int { return s.Last.Sub(s.First) + 1 }
+
+// Missing lists what has to be fetched of the days from first to last, oldest first.
+func (p *Person) Missing(ctx context.Context, metrics []fitbit.Metric, first, last fitbit.Date) ([]Step, error) {
+	var steps []Step
+	for _, m := range metrics {
+		fetched, err := p.shelf.FetchedAt(ctx, p.owner, m, first, last)
+		if err != nil {
+			return nil, err
+		}
+		open := -1 // the step that the next day may join
+		for d := first; !last.Before(d); d = d.AddDays(1) {
+			at, known := fetched[d]
+			switch {
+			case known && final(d, at):
+				open = -1
+			case open >= 0 && steps[open].Days() < span(m):
+				steps[open].Last = d
+			default:
+				open = len(steps)
+				steps = append(steps, Step{m, d, d})
+			}
+		}
+	}
+	slices.SortStableFunc(steps, func(a, b Step) int { return a.First.Compare(b.First) })
+	return steps, nil
+}
+
+// Errand says how to fetch.
+type Errand struct {
+	Source fitbit.Source
+	// Wait sleeps until the cloud's budget is there again, or returns why it will not:
+	// then the errand ends with that.
+	Wait func(ctx context.Context, until time.Time) error
+	// Progress is told how many days of all are there; may be nil.
+	Progress func(done, all int)
+}
+
+// Fetch fetches steps and keeps each as soon as it is there. What was not granted is
+// left out and listed, unless it is all, or the weight. Errors: the source's, Wait's and
+// the shelf's; what was fetched before stays.
+func (p *Person) Fetch(ctx context.Context, e Errand, steps []Step) (denied []fitbit.Metric, err error) {
+	done, all := 0, 0
+	granted := make(map[fitbit.Metric]bool)
+	for _, s := range steps {
+		all += s.Days()
+		granted[s.Metric] = true
+	}
+	for _, s := range steps {
+		if granted[s.Metric] {
+			err := p.step(ctx, e, s)
+			switch {
+			case errors.Is(err, fitbit.ErrPermission):
+				granted[s.Metric] = false
+				denied = append(denied, s.Metric)
+				if s.Metric == fitbit.WeightMetric || len(denied) == len(granted) {
+					return denied, err
+				}
+			case err != nil:
+				return denied, err
+			}
+		}
+		if done += s.Days(); e.Progress != nil {
+			e.Progress(done, all)
+		}
+	}
+	return denied, nil
+}
+
+// step fetches and keeps one step, when the cloud allows it.
+func (p *Person) step(ctx context.Context, e Errand, s Step) error {
+	for {
+		if until := p.spent(e.Source); !until.IsZero() {
+			if err := e.Wait(ctx, until); err != nil {
+				return err
+			}
+		}
+		days, err := p.fetch(ctx, e.Source, s)
+		if limit, ok := errors.AsType[*fitbit.RateLimitError](err); ok {
+			if err := e.Wait(ctx, limit.Until); err != nil {
+				return err
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		return p.shelf.Keep(ctx, p.owner, s.Metric, days)
+	}
+}
+
+// spent is when to ask again if the budget is nearly used up: the last tenth is for the
+// bridge, whose weigh-ins will not wait. Zero: now.
+func (p *Person) spent(source fitbit.Source) time.Time {
+	metered, ok := source.(fitbit.Metered)
+	if !ok {
+		return time.Time{}
+	}
+	if u := metered.Usage(); 10*u.Remaining < u.Limit && u.Reset.After(p.now()) {
+		return u.Reset
+	}
+	return time.Time{}
+}
+
+// fetch asks for one step, and returns all of its days: those without anything are known
+// to have nothing.
+func (p *Person) fetch(ctx context.Context, source fitbit.Source, s Step) ([]Day, error) {
+	loc, asked := p.Location(), p.now()
+	wide := fitbit.Window{From: s.First.Start(loc).Add(-floating), To: s.Last.AddDays(1).Start(loc).Add(floating)}
+	var payloads map[fitbit.Date][]byte
+	var err error
+	switch s.Metric {
+	case fitbit.WeightMetric:
+		var list []fitbit.Weight
+		if list, err = source.Weights(ctx, wide); err == nil {
+			payloads, err = packBody(list, weightBody)
+		}
+	case fitbit.BodyFatMetric:
+		var list []fitbit.BodyFat
+		if list, err = source.BodyFats(ctx, wide); err == nil {
+			payloads, err = packBody(list, fatBody)
+		}
+	case Samples:
+		var list []fitbit.HeartSample
+		if list, err = source.HeartSamples(ctx, fitbit.Window{From: s.First.Start(loc), To: s.Last.AddDays(1).Start(loc)}); err == nil {
+			payloads, err = map[fitbit.Date][]byte{s.First: nil}, error(nil)
+			payloads[s.First], err = packSamples(list)
+		}
+	default:
+		var list []fitbit.HeartDay
+		if list, err = source.HeartDays(ctx, s.Metric, s.First, s.Last); err == nil {
+			payloads, err = packHeart(list)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	days := make([]Day, 0, s.Days())
+	for d := s.First; !s.Last.Before(d); d = d.AddDays(1) {
+		days = append(days, Day{Date: d, Cloud: p.backend, FetchedAt: asked, Payload: payloads[d]})
+	}
+	return days, nil
+}
+
+// unreadable is what a payload is that nobody of ours has written.
+func unreadable(m fitbit.Metric, d fitbit.Date, err error) error {
+	return fmt.Errorf("%w: %s of %s, kept from an export: %w", fitbit.ErrStorage, cmp.Or(m.Words(), string(m)), d, err)
+}
