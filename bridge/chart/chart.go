@@ -65,8 +65,9 @@ type Options struct {
 	From, To time.Time      // the horizontal axis; where zero, it fits the points
 	Location *time.Location // whose midnights begin the days; nil means UTC
 	Theme    Theme
-	Width    int // pixels, 160 to 4000; zero means 720
-	Height   int // pixels, 100 to 4000; zero means 280
+	Gap      time.Duration // a line stops where readings are missing for so long; zero means a week, or what the readings are apart
+	Width    int           // pixels, 160 to 4000; zero means 720
+	Height   int           // pixels, 100 to 4000; zero means 280
 }
 
 // SVG writes a chart as an SVG document. It fails for a size, theme or span that

@@ -197,6 +197,18 @@ func TestUnusualReadings(t *testing.T) {
 	}
 }
 
+// Single heart rates come every few seconds: where an hour is missing, the line stops.
+func TestGapOfAnHour(t *testing.T) {
+	line := chart.Line{}
+	for _, minute := range []int{0, 1, 2, 90, 91, 92} {
+		line.Points = append(line.Points, chart.Point{Time: time.Date(2026, 11, 20, 7, minute, 0, 0, time.UTC), Value: 60})
+	}
+	drawn := func(o chart.Options) int { return strings.Count(svg(t, o, line), "M") }
+	if with, without := drawn(chart.Options{Gap: 10 * time.Minute}), drawn(chart.Options{}); with != without+1 {
+		t.Errorf("%d strokes with a gap, %d without", with, without)
+	}
+}
+
 // Somewhere else than in UTC, a zero time is not a midnight.
 func TestNeitherReadingsNorSpan(t *testing.T) {
 	berlin := time.FixedZone("CET", 3600)

@@ -27,7 +27,7 @@ func (p *picture) series() []gochart.Series {
 	rows := slices.Clone(p.rows)
 	slices.SortStableFunc(rows, func(a, b row) int { return cmp.Compare(a.Role, b.Role) })
 	for _, r := range rows {
-		for _, piece := range pieces(r.Points) {
+		for _, piece := range pieces(r.Points, p.Gap) {
 			style := gochart.Style{StrokeColor: r.color, DotColor: r.color, StrokeWidth: p.stroke(r)}
 			if p.dotted(r) {
 				style.DotWidth = dotRadius
@@ -62,17 +62,18 @@ func (p *picture) dotted(r row) bool {
 	return r.Role != Trend && len(r.Points)*dotSpacing*tenths <= p.plot.Width()
 }
 
-// pieces cuts points, which are in order, where a week or more is missing, or
-// three times what is usual between them if that is longer.
-func pieces(points []Point) [][]Point {
+// pieces cuts points, which are in order, where so much or more is missing. Zero is a
+// week, or three times what is usual between them if that is longer.
+func pieces(points []Point, limit time.Duration) [][]Point {
 	var gaps []time.Duration
 	for i := 1; i < len(points); i++ {
 		gaps = append(gaps, points[i].Time.Sub(points[i-1].Time))
 	}
-	limit := longestGap
-	if len(gaps) > 0 {
-		sorted := slices.Sorted(slices.Values(gaps))
-		limit = max(limit, 3*min(sorted[len(sorted)/2], 1<<60))
+	if sorted := slices.Sorted(slices.Values(gaps)); limit == 0 {
+		limit = longestGap
+		if len(sorted) > 0 {
+			limit = max(limit, 3*min(sorted[len(sorted)/2], 1<<60))
+		}
 	}
 	var cut [][]Point
 	begin := 0

@@ -55,9 +55,20 @@ func calendarSteps() []calendarStep {
 // maxTicks bounds the labels on the axis of time. More than this are a ruler.
 const maxTicks = 13
 
+// longestByHours is how long a chart may be to say the hours: a day, whatever the clocks do.
+const longestByHours = 25 * time.Hour
+
 // timeTicks are the midnights of from's location at which the days, weeks, months or
-// years between from and to begin: the finest step whose labels fits accepts.
+// years between from and to begin, or the hours of a single day: the finest step whose
+// labels fits accepts.
 func timeTicks(from, to time.Time, fits func([]tick) bool) []tick {
+	if to.Sub(from) <= longestByHours {
+		for _, hours := range []int{1, 2, 3, 6, 12} {
+			if ticks := hourTicks(from, to, hours); len(ticks) <= maxTicks && fits(ticks) {
+				return ticks
+			}
+		}
+	}
 	for _, step := range calendarSteps() {
 		days := float64(step.days) + 30.44*float64(step.months)
 		if (seconds(to)-seconds(from))/(days*secondsPerDay) > maxTicks {
@@ -69,6 +80,30 @@ func timeTicks(from, to time.Time, fits func([]tick) bool) []tick {
 	}
 	return nil
 }
+
+// hourTicks are the full hours that the clocks of from's location show, of every so many;
+// where they skip one it has no tick, and where they show it twice, the first.
+func hourTicks(from, to time.Time, every int) (ticks []tick) {
+	label := ""
+	for at := from.Truncate(quarter); !at.After(to); at = at.Add(quarter) {
+		if at.Before(from) || at.Minute() != 0 || at.Hour()%every != 0 {
+			continue
+		}
+		last := label
+		if label = at.Format("15:04"); label == last {
+			continue
+		}
+		shown := label
+		if at.Hour() == 0 {
+			shown = at.Format("2 Jan")
+		}
+		ticks = append(ticks, tick{seconds(at), shown})
+	}
+	return ticks
+}
+
+// quarter of an hour: no zone is at less from full hours.
+const quarter = 15 * time.Minute
 
 // ticks counts civil days in UTC, where each is 24 hours long and has a midnight;
 // in the person's zone there may be no such time on the day the clocks change.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge"
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/chart"
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/export"
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
 )
 
@@ -33,56 +34,18 @@ func chartMetrics() []chartMetric {
 }
 
 func weightLines(k readings, _ []fitbit.HeartDay) []chart.Line {
-	measured, trend := chart.Line{Name: "Weight"}, chart.Line{Name: "Trend", Role: chart.Trend}
-	for _, w := range k.weighIns {
-		measured.Points = append(measured.Points, chart.Point{Time: w.Time, Value: w.Kilograms})
-	}
-	for _, p := range bridge.Trend(k.weighIns) {
-		trend.Points = append(trend.Points, chart.Point{Time: p.At, Value: p.Kilograms})
-	}
-	return []chart.Line{measured, trend}
+	return export.WeightLines(k.weighIns)
 }
 
-func fatLines(k readings, _ []fitbit.HeartDay) []chart.Line {
-	line := chart.Line{Name: "Body fat"}
-	for _, f := range k.past.Fats {
-		line.Points = append(line.Points, chart.Point{Time: f.Time, Value: f.Percent})
-	}
-	slices.SortFunc(line.Points, func(a, b chart.Point) int { return a.Time.Compare(b.Time) })
-	return []chart.Line{line}
-}
+func fatLines(k readings, _ []fitbit.HeartDay) []chart.Line { return export.FatLines(k.past.Fats) }
 
-func restingLines(_ readings, days []fitbit.HeartDay) []chart.Line {
-	return []chart.Line{heartLine("Resting heart rate", days, func(d fitbit.HeartDay) (float64, bool) {
-		if d.RestingBPM == nil {
-			return 0, false
-		}
-		return float64(*d.RestingBPM), true
-	})}
-}
+func restingLines(_ readings, days []fitbit.HeartDay) []chart.Line { return export.RestingLines(days) }
 
-func hrvLines(_ readings, days []fitbit.HeartDay) []chart.Line {
-	return []chart.Line{heartLine("Variability", days, func(d fitbit.HeartDay) (float64, bool) {
-		if d.HRVMillis == nil {
-			return 0, false
-		}
-		return *d.HRVMillis, true
-	})}
-}
-
-func heartLine(name string, days []fitbit.HeartDay, value func(fitbit.HeartDay) (float64, bool)) chart.Line {
-	line := chart.Line{Name: name}
-	for _, d := range days {
-		if v, known := value(d); known {
-			line.Points = append(line.Points, chart.Point{Time: d.Date.Start(time.UTC).Add(12 * time.Hour), Value: v})
-		}
-	}
-	return line
-}
+func hrvLines(_ readings, days []fitbit.HeartDay) []chart.Line { return export.HRVLines(days) }
 
 // window is what a chart of so many days shows; 0 is everything. What belongs to whole
-// days needs whole days: from the first one's start to the end of today, as heartLine
-// puts them in UTC.
+// days needs whole days: from the first one's start to the end of today, in UTC as
+// export's lines have them.
 func (s *site) window(p bridge.PersonReport, m chartMetric, days int) (from, to time.Time) {
 	if days == 0 {
 		return time.Time{}, time.Time{}
