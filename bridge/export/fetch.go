@@ -161,7 +161,7 @@ func (p *Person) fetch(ctx context.Context, source fitbit.Source, s Step) ([]Day
 	case Samples:
 		var list []fitbit.HeartSample
 		if list, err = source.HeartSamples(ctx, fitbit.Window{From: s.First.Start(loc), To: s.Last.AddDays(1).Start(loc)}); err == nil {
-			payloads, err = map[fitbit.Date][]byte{s.First: nil}, error(nil)
+			payloads = make(map[fitbit.Date][]byte)
 			payloads[s.First], err = packSamples(list)
 		}
 	default:

@@ -152,7 +152,7 @@ func TestIntroduction(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.wantAsked("settings", "height")
-	if p := l.open(); p.Location().String() != "Europe/Berlin" || p.HeightMetres() != 1.7 || p.Today() != day(t, "2026-11-20") {
+	if p := l.open(t.Context()); p.Location().String() != "Europe/Berlin" || p.HeightMetres() != 1.7 || p.Today() != day(t, "2026-11-20") {
 		t.Errorf("%v, %v, %v", p.Location(), p.HeightMetres(), p.Today())
 	}
 	l.now = l.now.AddDate(0, 0, 1)

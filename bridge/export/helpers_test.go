@@ -154,9 +154,9 @@ func at(t *testing.T, s string) time.Time {
 	return v
 }
 
-func (l *lab) open() *export.Person {
+func (l *lab) open(ctx context.Context) *export.Person {
 	l.Helper()
-	p, err := export.Open(l.Context(), l.account, l.store, l.store, func() time.Time { return l.now })
+	p, err := export.Open(ctx, l.account, l.store, l.store, func() time.Time { return l.now })
 	if err != nil {
 		l.Fatal(err)
 	}
@@ -167,7 +167,7 @@ func (l *lab) open() *export.Person {
 func (l *lab) fetch(ctx context.Context, first, last string, metrics ...fitbit.Metric) (p *export.Person, denied []fitbit.Metric, err error) {
 	l.Helper()
 	l.asked = nil
-	p = l.open()
+	p = l.open(ctx)
 	if err := p.Introduce(ctx, l.source); err != nil {
 		return p, nil, err
 	}

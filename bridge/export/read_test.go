@@ -9,7 +9,9 @@ import (
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
 )
 
-func scale() fitbit.Origin { return fitbit.Origin{Device: "Aria Air", Recorded: fitbit.RecordedByScale} }
+func scale() fitbit.Origin {
+	return fitbit.Origin{Device: "Aria Air", Recorded: fitbit.RecordedByScale}
+}
 
 func weight(t *testing.T, id, when string, kg float64) fitbit.Weight {
 	t.Helper()
@@ -93,13 +95,13 @@ func TestTheDiaryCounts(t *testing.T) {
 		Profile: &bridge.Profile{Identity: l.account.Identity},
 	})
 	l.record(bridge.Entry{GoneWeights: []bridge.Ref{{Cloud: "google", ID: "2"}}})
-	got := l.weighIns(l.open(), "2026-10-01", "2026-10-05")
+	got := l.weighIns(l.open(t.Context()), "2026-10-01", "2026-10-05")
 	if len(got) != 3 || got[0].ID != "first" || got[0].Kilograms != 77 || got[0].Fat == nil || got[1].ID != "3" || got[2].ID != "4" {
 		t.Errorf("%+v", got)
 	}
 	// The name is handed over: the diary is of whoever had it before, and so is the shelf.
 	l.account.Identity = "google:4567"
-	if got := l.weighIns(l.open(), "2026-09-01", "2026-10-05"); len(got) != 0 {
+	if got := l.weighIns(l.open(t.Context()), "2026-09-01", "2026-10-05"); len(got) != 0 {
 		t.Errorf("somebody else's: %+v", got)
 	}
 }
@@ -147,5 +149,5 @@ func TestHeartDaysFromShelfAndDiary(t *testing.T) {
 	}
 	want(lowest(p), 50, 50, 50, 40, 50, 50)
 	l.now = l.now.Add(time.Hour)
-	want(lowest(l.open()), 50, 50, 40, 40, 40, 40)
+	want(lowest(l.open(t.Context())), 50, 50, 40, 40, 40, 40)
 }

@@ -185,7 +185,7 @@ func (a *app) confirm(question string) bool {
 	if !isFile {
 		return true
 	}
-	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 || info.Name() == "null" {
+	if !isTerminal(f) {
 		return true
 	}
 	_ = a.printf("%s", question)

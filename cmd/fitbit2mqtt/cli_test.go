@@ -21,7 +21,7 @@ import (
 
 // What the command line says is part of the product.
 func TestHelp(t *testing.T) {
-	for _, args := range []string{"", "run", "demo", "connect", "accounts", "accounts list", "accounts rename", "accounts remove", "accounts import", "accounts refresh", "backup", "restore", "doctor", "poll", "version"} {
+	for _, args := range []string{"", "run", "demo", "connect", "accounts", "accounts list", "accounts rename", "accounts remove", "accounts import", "accounts refresh", "backup", "restore", "export", "chart", "doctor", "poll", "version"} {
 		t.Run(args, func(t *testing.T) {
 			r := invoke(t, append(strings.Fields(args), "--help")...)
 			if r.code != exitOK || r.err != "" {

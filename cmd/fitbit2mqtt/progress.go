@@ -1,0 +1,68 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+)
+
+// progress tells whoever sits at a terminal how far a long errand is. To anything but a
+// terminal it says nothing.
+type progress struct {
+	w      io.Writer
+	seen   bool
+	start  time.Time
+	waited time.Duration // of which the cloud kept us waiting
+}
+
+func newProgress(w io.Writer) *progress {
+	f, isFile := w.(*os.File)
+	return &progress{w: w, seen: isFile && isTerminal(f), start: time.Now()}
+}
+
+// isTerminal reports whether somebody sits at the other end.
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0 && info.Name() != "null"
+}
+
+// show draws the bar for so much done of all.
+func (p *progress) show(done, all int) {
+	p.say(bar(done, all, time.Since(p.start)-p.waited))
+}
+
+// say replaces the line.
+func (p *progress) say(line string) {
+	if p.seen {
+		_, _ = fmt.Fprintf(p.w, "\r\x1b[K%s", line)
+	}
+}
+
+func (p *progress) clear() { p.say("") }
+
+// bar is how far it is, and how much longer it takes if it goes on as fast.
+func bar(done, all int, elapsed time.Duration) string {
+	const width = 30
+	all = max(all, 1)
+	done = min(max(done, 0), all)
+	full := width * done / all
+	line := fmt.Sprintf("[%s%s] %3d %%", strings.Repeat("#", full), strings.Repeat("-", width-full), 100*done/all)
+	if done == 0 || done == all || elapsed <= 0 {
+		return line
+	}
+	left := time.Duration(float64(elapsed) / float64(done) * float64(all-done))
+	return line + "  " + about(left) + " left"
+}
+
+// about is a time span as people say it.
+func about(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds())+1)
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes())+1)
+	}
+	return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
+)
+
+func TestBar(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		done, all int
+		elapsed   time.Duration
+		want      string
+	}{
+		{0, 365, 0, "[------------------------------]   0 %"},
+		{0, 365, time.Minute, "[------------------------------]   0 %"},
+		{1, 365, time.Second, "[------------------------------]   0 %  7 min left"},
+		{90, 365, 30 * time.Second, "[#######-----------------------]  24 %  2 min left"},
+		{182, 365, 10 * time.Second, "[##############----------------]  49 %  11 s left"},
+		{5, 365, 2 * time.Minute, "[------------------------------]   1 %  2 h 24 min left"},
+		{365, 365, time.Hour, "[##############################] 100 %"},
+		{400, 365, time.Hour, "[##############################] 100 %"},
+		{0, 0, 0, "[------------------------------]   0 %"},
+	} {
+		if got := bar(c.done, c.all, c.elapsed); got != c.want {
+			t.Errorf("%d of %d after %v: %q, want %q", c.done, c.all, c.elapsed, got, c.want)
+		}
+	}
+}
+
+// Short waits are sat out by anybody, long ones only before somebody's eyes; and what was
+// waited does not count as work.
+func TestWaitForTheCloud(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		seen  bool
+		left  time.Duration
+		waits bool
+	}{{false, time.Minute, true}, {false, 3 * time.Minute, false}, {true, time.Hour, true}} {
+		synctest.Test(t, func(t *testing.T) {
+			var said strings.Builder
+			p := &progress{w: &said, seen: c.seen, start: time.Now()}
+			until := p.start.Add(c.left)
+			err := p.wait(t.Context(), until)
+			limit, limited := errors.AsType[*fitbit.RateLimitError](err)
+			switch {
+			case c.waits && (err != nil || !time.Now().Equal(until) || p.waited != c.left):
+				t.Errorf("%+v: %v, waited %v", c, err, p.waited)
+			case !c.waits && (!limited || !limit.Until.Equal(until) || !time.Now().Equal(p.start)):
+				t.Errorf("%+v: %v", c, err)
+			case c.seen != strings.Contains(said.String(), "going on at "):
+				t.Errorf("%+v: it says %q", c, said.String())
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, stop)
+		p := &progress{w: io.Discard, seen: true}
+		if err := p.wait(ctx, time.Now().Add(time.Hour)); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+}
