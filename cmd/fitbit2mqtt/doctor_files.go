@@ -103,6 +103,10 @@ func (d *doctor) lock() finding {
 		d.running = errors.Is(syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
 		err = f.Close()
 	}
+	if d.running && polling(d.config.DataDir) {
+		d.running = false
+		return fine(check, "a poll is under way with this data folder")
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist), err == nil && !d.running:
 		return warn(check, "start it: fitbit2mqtt run", "none runs with this data folder")
