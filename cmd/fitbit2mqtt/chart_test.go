@@ -18,7 +18,7 @@ import (
 // lively is a household whose anna has had a life until today.
 func lively(t *testing.T) (w *world, config string) {
 	t.Helper()
-	w, config = readings(t, "google")
+	w, config = seasons(t, "google")
 	today := fitbit.DateOf(time.Now().In(berlin(t)))
 	w.cloud.Person("anna").Generate(today.AddDays(-130), today)
 	return w, config

@@ -2,9 +2,7 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,9 +13,9 @@ import (
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/fakecloud"
 )
 
-// readings is a household whose anna has a life since January, at either cloud, and whose
+// seasons is a household whose anna has a life since January, at either cloud, and whose
 // ben has none.
-func readings(t *testing.T, backend string) (w *world, config string) {
+func seasons(t *testing.T, backend string) (w *world, config string) {
 	t.Helper()
 	w = newWorld(t)
 	w.backend = backend
@@ -60,7 +58,7 @@ func TestExport(t *testing.T) {
 	for _, backend := range []string{"google", "fitbit"} {
 		t.Run(backend, func(t *testing.T) {
 			t.Parallel()
-			w, config := readings(t, backend)
+			w, config := seasons(t, backend)
 			for metric, args := range map[string][]string{
 				"weight":     {"--from", "2025-02-20", "--to", "2025-03-10", "--format", "json"},
 				"heart-rate": {"--from", "2025-03-25", "--to", "2025-04-02"},
@@ -87,7 +85,7 @@ func TestExportsOfBothCloudsAgree(t *testing.T) {
 	t.Parallel()
 	var seen [2][]string
 	for i, backend := range []string{"google", "fitbit"} {
-		_, config := readings(t, backend)
+		_, config := seasons(t, backend)
 		for line := range strings.Lines(exported(t, config, "intraday", "--account", "anna", "--from", "2025-02-01", "--to", "2025-02-03")) {
 			seen[i] = append(seen[i], line)
 		}
@@ -100,7 +98,7 @@ func TestExportsOfBothCloudsAgree(t *testing.T) {
 // A second run asks only for the days that the first one did not.
 func TestExportGoesOn(t *testing.T) {
 	t.Parallel()
-	w, config := readings(t, "google")
+	w, config := seasons(t, "google")
 	exported(t, config, "intraday", "--account", "anna", "--from", "2025-03-01", "--to", "2025-03-04")
 	w.cloud.ResetRequests()
 	all := exported(t, config, "intraday", "--account", "anna", "--from", "2025-02-27", "--to", "2025-03-06")
@@ -115,7 +113,7 @@ func TestExportGoesOn(t *testing.T) {
 // A signal in the middle keeps what came; no file is there, and the next run goes on.
 func TestExportStopped(t *testing.T) {
 	t.Parallel()
-	w, config := readings(t, "google")
+	w, config := seasons(t, "google")
 	exported(t, config, "hrv", "--account", "anna", "--date", "2025-03-01")
 	out := filepath.Join(t.TempDir(), "year.csv")
 	w.cloud.ResetRequests()
@@ -147,7 +145,7 @@ func TestExportStopped(t *testing.T) {
 // and tells of what comes then; and while it runs, exports work beside it.
 func TestExportBesideABridge(t *testing.T) {
 	t.Parallel()
-	w, _ := readings(t, "google")
+	w, _ := seasons(t, "google")
 	broker := ownBroker(t)
 	config := w.config(broker)
 	anna := w.cloud.Person("anna")
@@ -180,7 +178,7 @@ func TestExportBesideABridge(t *testing.T) {
 // Nothing there is no error: a header, an empty list, no lines.
 func TestExportOfNothing(t *testing.T) {
 	t.Parallel()
-	_, config := readings(t, "google")
+	_, config := seasons(t, "google")
 	for format, want := range map[string]string{"csv": "date,hrv_rmssd_ms\n", "json": "[]\n", "ndjson": ""} {
 		for _, local := range []string{"--local=false", "--local"} {
 			if got := exported(t, config, "hrv", "--account", "ben", "--format", format, local); got != want {
@@ -193,7 +191,7 @@ func TestExportOfNothing(t *testing.T) {
 // The only person need not be named, and the file replaces the one that was there.
 func TestExportOut(t *testing.T) {
 	t.Parallel()
-	w, config := readings(t, "google")
+	w, config := seasons(t, "google")
 	if r := invoke(t, "accounts", "remove", "ben", "--yes", "--config", config); r.code != exitOK {
 		t.Fatalf("%+v", r)
 	}
@@ -230,78 +228,6 @@ func TestExportOut(t *testing.T) {
 	}
 }
 
-// Each mistake and each trouble has its own words, a way out and the right exit code.
-func TestBadExports(t *testing.T) {
-	t.Parallel()
-	w, config := readings(t, "fitbit")
-	folder := t.TempDir()
-	plain := filepath.Join(folder, "plain")
-	if err := os.WriteFile(plain, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var all strings.Builder
-	say := func(name string, code int, args string) {
-		t.Helper()
-		r := invoke(t, append(strings.Fields(args), "--config", config)...)
-		if r.code != code || r.out != "" || strings.Count(r.err, "\n") != 2 || !strings.HasPrefix(r.err, "Error: ") || !strings.Contains(r.err, "\nTry: ") {
-			t.Errorf("%s: %+v, want exit %d", args, r, code)
-		}
-		text := strings.NewReplacer(folder, "FOLDER", w.server.URL, "CLOUD", strings.TrimPrefix(w.server.URL, "http://"), "CLOUD", fitbit.DateOf(time.Now().In(berlin(t))).String(), "TODAY").Replace(r.err)
-		fmt.Fprintf(&all, "# %s (exit %d)\n%s\n", name, r.code, text)
-	}
-	type badExport struct {
-		name, args string
-		code       int
-	}
-	for _, b := range []badExport{
-		{"no metric", "export", exitUsage},
-		{"unknown metric", "export steps --account anna", exitUsage},
-		{"unknown account", "export weight --account carla", exitUsage},
-		{"several accounts", "export weight", exitUsage},
-		{"bad date", "export hrv --account anna --from 31.12.2025", exitUsage},
-		{"no such day", "export hrv --account anna --to 2025-02-30", exitUsage},
-		{"backwards", "export hrv --account anna --from 2025-02-03 --to 2025-02-01", exitUsage},
-		{"in the future", "export hrv --account anna --from 2199-01-01", exitUsage},
-		{"date and range", "export hrv --account anna --date 2025-02-03 --from 2025-02-01", exitUsage},
-		{"unknown unit", "export weight --account anna --unit stone", exitUsage},
-		{"unknown format", "export weight --account anna --format xml", exitUsage},
-		{"no such folder", "export weight --account anna --out " + folder + "/none/a.csv", exitStorage},
-		{"a folder", "export weight --account anna --out " + folder, exitStorage},
-		{"no folder", "export weight --account anna --out " + plain + "/a.csv", exitStorage},
-		{"no file", "export weight --account anna --out /dev/null", exitStorage},
-		{"no metric to draw", "chart", exitUsage},
-		{"unknown metric to draw", "chart steps --out a.svg", exitUsage},
-		{"nobody to draw", "chart weight --account carla --out " + folder + "/a.svg", exitUsage},
-		{"nowhere to draw", "chart weight --account anna", exitUsage},
-		{"unknown ending", "chart weight --account anna --out weight.jpg", exitUsage},
-		{"unknown theme", "chart weight --account anna --out a.svg --theme blue", exitUsage},
-		{"no days", "chart weight --account anna --out a.svg --days 0", exitUsage},
-		{"a date of days", "chart weight --account anna --out a.svg --date 2025-02-01", exitUsage},
-		{"days of a day", "chart intraday --account anna --out a.svg --days 3", exitUsage},
-		{"a day in the future", "chart intraday --account anna --out " + folder + "/a.svg --date 2199-01-01", exitUsage},
-		{"nowhere to write a picture", "chart weight --account anna --out " + folder + "/none/a.png", exitStorage},
-	} {
-		say(b.name, b.code, b.args)
-	}
-
-	mend := w.cloud.Fail(fakecloud.Fault{Kind: fakecloud.ServerError})
-	say("cloud away", exitAway, "export hrv --account anna")
-	mend()
-	mend = w.cloud.Fail(fakecloud.Fault{Kind: fakecloud.Forbidden, Path: "/hrv/"})
-	say("not granted", exitCloud, "export hrv --account anna")
-	say("not granted to draw", exitCloud, "chart hrv --account anna --out "+folder+"/a.svg")
-	mend()
-	w.cloud.Person("anna").Revoke()
-	say("sign-in gone", exitCloud, "export hrv --account anna")
-	say("sign-in gone, and known to be", exitCloud, "export hrv --account anna")
-	w.cloud.RetireFitbit()
-	say("cloud gone", exitCloud, "export hrv --account ben")
-	if list, err := os.ReadDir(folder); err != nil || len(list) != 1 {
-		t.Errorf("left behind: %v, %v", list, err)
-	}
-	golden(t, "testdata/export/bad.txt", all.String())
-}
-
 func berlin(t *testing.T) *time.Location {
 	t.Helper()
 	loc, err := time.LoadLocation("Europe/Berlin")
@@ -309,63 +235,4 @@ func berlin(t *testing.T) *time.Location {
 		t.Fatal(err)
 	}
 	return loc
-}
-
-// Nobody is kept waiting for an hour without a word.
-func TestExportAndTheLimit(t *testing.T) {
-	t.Parallel()
-	w, config := readings(t, "google")
-	w.cloud.Fail(fakecloud.Fault{Kind: fakecloud.RateLimited, Path: "variability", RetryAfter: time.Hour, Times: 1})
-	r := invoke(t, "export", "hrv", "--account", "anna", "--date", "2025-03-02", "--config", config)
-	if r.code != exitAway || !strings.Contains(r.err, "Error: rate limit reached") || !strings.Contains(r.err, "Try: run the same command again at ") || strings.Count(r.err, "\n") != 2 {
-		t.Errorf("%+v", r)
-	}
-}
-
-// A disk that fills up half-way leaves no half file, and the one that was there.
-func TestExportToAFullDisk(t *testing.T) {
-	t.Parallel()
-	_, config := readings(t, "google")
-	args := []string{"export", "intraday", "--account", "anna", "--from", "2025-01-01", "--to", "2025-02-20"}
-	if n := len(exported(t, config, args[1:]...)); n < 2*smallDisk {
-		t.Fatalf("%d bytes are too few", n)
-	}
-	out := filepath.Join(t.TempDir(), "samples.csv")
-	if err := os.WriteFile(out, []byte("old"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for name, to := range map[string][]string{out: {"--out", out}, "standard output": nil} {
-		c := exec.CommandContext(t.Context(), os.Args[0], append(append(slices.Clone(args), "--local", "--config", config), to...)...)
-		c.Env = append(os.Environ(), childEnv+"="+fullAt(smallDisk), "GORACE=atexit_sleep_ms=0")
-		var said strings.Builder
-		c.Stderr = &said
-		if to == nil {
-			f, err := os.Create(filepath.Join(t.TempDir(), "out"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer f.Close()
-			c.Stdout = f
-		}
-		_ = c.Run() // its exit code says more
-		if code := c.ProcessState.ExitCode(); code != exitStorage || !strings.HasPrefix(said.String(), "Error: ") || !strings.Contains(said.String(), name) ||
-			!strings.Contains(said.String(), "file too large\nTry: ") || strings.Count(said.String(), "\n") != 2 {
-			t.Errorf("%s: exit %d, %s", name, code, &said)
-		}
-	}
-	list, err := os.ReadDir(filepath.Dir(out))
-	if b, rerr := os.ReadFile(out); err != nil || len(list) != 1 || rerr != nil || string(b) != "old" {
-		t.Errorf("left behind: %v with %q, %v, %v", list, b, err, rerr)
-	}
-}
-
-// What was not granted of several metrics is left out, with a word.
-func TestExportOfWhatIsGranted(t *testing.T) {
-	t.Parallel()
-	w, config := readings(t, "fitbit")
-	w.cloud.Fail(fakecloud.Fault{Kind: fakecloud.Forbidden, Path: "1sec.json"})
-	r := invoke(t, "export", "heart-rate", "--account", "anna", "--from", "2025-03-10", "--to", "2025-03-12", "--config", config)
-	if r.code != exitOK || r.err != "Not granted, and left out: daily heart rate.\n" || strings.Count(r.out, "\n") != 4 {
-		t.Errorf("%+v", r)
-	}
 }

@@ -32,10 +32,6 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run()) //nolint:forbidigo // the test binary's own exit
 }
 
-// smallDisk is how long a file may become on one, in bytes: it binds every user, root
-// included.
-const smallDisk = 128 << 10
-
 // patience bounds every wait; a test that needs it all has failed.
 const patience = 20 * time.Second
 

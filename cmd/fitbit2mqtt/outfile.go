@@ -2,11 +2,12 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/internal/sqlite"
 )
 
 // save has a file written beside the one of that path, and puts it there when it is
@@ -30,36 +31,33 @@ func (a *app) save(path string, write func(io.Writer) error) error {
 		}
 		mode = info.Mode().Perm()
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	folder := filepath.Dir(path)
+	if info, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
+		return fail(exitStorage, "make the folder first, or name another", "there is no folder %s", folder)
+	}
+	f, err := os.CreateTemp(folder, "."+filepath.Base(path)+".*")
 	if err != nil {
-		return unwritable(path, err)
+		return unwritten(path, err)
 	}
 	t := &sink{w: f}
-	werr := write(t)
-	if t.err == nil && werr == nil {
-		t.err = errors.Join(f.Chmod(mode), f.Sync())
+	if err := write(t); err != nil && t.err == nil { // not the file's fault
+		return errors.Join(err, f.Close(), os.Remove(f.Name()))
 	}
-	if err := f.Close(); t.err == nil && werr == nil {
-		t.err = err
+	err = t.err
+	if err == nil {
+		err = errors.Join(f.Chmod(mode), f.Sync())
 	}
-	if t.err == nil && werr == nil {
-		t.err = os.Rename(f.Name(), path)
+	if cerr := f.Close(); err == nil {
+		err = cerr
 	}
-	if t.err == nil && werr == nil {
-		return nil
+	if err == nil {
+		err = os.Rename(f.Name(), path)
 	}
-	err = os.Remove(f.Name())
-	if t.err != nil {
-		return unwritable(path, errors.Join(t.err, err))
+	if err != nil {
+		_ = os.Remove(f.Name()) // what is wrong is known already
+		return unwritten(path, err)
 	}
-	return errors.Join(werr, err)
-}
-
-func unwritable(path string, err error) error {
-	if e, ok := errors.AsType[*fs.PathError](err); ok {
-		err = e.Err // it names a file that nobody has heard of
-	}
-	return fail(exitStorage, "check that the folder exists, may be written to and has room, or choose another", "%s cannot be written: %w", path, err)
+	return unwritten(path, sqlite.SyncFolder(folder))
 }
 
 // sink remembers what its writer failed with.
@@ -71,7 +69,7 @@ type sink struct {
 func (t *sink) Write(b []byte) (int, error) {
 	n, err := t.w.Write(b)
 	if err != nil && t.err == nil {
-		t.err = fmt.Errorf("after %d bytes: %w", n, err)
+		t.err = err
 	}
 	return n, err
 }
