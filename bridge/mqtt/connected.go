@@ -8,11 +8,8 @@ import (
 // Connected waits until there is a connection. When ctx ends before that it
 // returns a [*ConnectError], which says why the last attempt failed.
 func (c *Client) Connected(ctx context.Context) error {
-	c.mu.Lock()
-	up := c.up
-	c.mu.Unlock()
 	select {
-	case <-up:
+	case <-c.online():
 		return nil
 	case <-c.done:
 	case <-ctx.Done():
@@ -20,16 +17,20 @@ func (c *Client) Connected(ctx context.Context) error {
 	return c.away()
 }
 
+// online is closed while there is a connection.
+func (c *Client) online() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.up
+}
+
 // Dial is Start for those who would not wait for a broker that is away: it returns when
 // there is a connection, and with a [*ConnectError] as soon as one attempt has failed, or
 // ctx has ended. The client keeps at it all the same, until Close.
 func (c *Client) Dial(ctx context.Context) error {
 	c.Start() //nolint:contextcheck // what is started outlives ctx
-	c.mu.Lock()
-	up := c.up
-	c.mu.Unlock()
 	select {
-	case <-up:
+	case <-c.online():
 		return nil
 	case <-c.tried:
 	case <-c.done:

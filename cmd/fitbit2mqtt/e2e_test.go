@@ -136,25 +136,15 @@ func TestOutage(t *testing.T) {
 func (w *world) waitForPoll(n int) {
 	w.t.Helper()
 	w.cloud.ResetRequests()
-	deadline := time.After(patience)
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	eventually(w.t, "the cloud is asked", func() bool {
 		asked := 0
 		for _, r := range w.cloud.Requests() {
 			if r.DataType == "weight" {
 				asked++
 			}
 		}
-		if asked >= n {
-			return
-		}
-		select {
-		case <-deadline:
-			w.t.Fatal("the cloud is not asked any more")
-		case <-tick.C:
-		}
-	}
+		return asked >= n
+	})
 }
 
 // The sign-in through the browser's callback, and every way it can go wrong.

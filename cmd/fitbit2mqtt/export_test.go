@@ -120,9 +120,7 @@ func TestExportStopped(t *testing.T) {
 	w.cloud.Fail(fakecloud.Fault{Kind: fakecloud.Slow, Path: "heart-rate", Delay: 50 * time.Millisecond, Times: 40})
 	args := []string{"export", "intraday", "--account", "anna", "--from", "2025-02-01", "--to", "2025-03-02", "--out", out, "--config", config}
 	c := begin(t, args...)
-	for len(w.cloud.Requests()) < 5 {
-		time.Sleep(time.Millisecond) // the cloud has no bell
-	}
+	eventually(t, "the cloud is asked", func() bool { return len(w.cloud.Requests()) >= 5 })
 	if r := c.end(); r.code != exitOK || r.out != "" || r.err != "" {
 		t.Errorf("%+v", r)
 	}

@@ -120,6 +120,21 @@ func (w *world) connectAs(config, name string, answer fakecloud.Answer, extra ..
 	return c.wait()
 }
 
+// eventually waits for what nothing tells of by itself.
+func eventually(tb testing.TB, what string, ok func() bool) {
+	tb.Helper()
+	deadline := time.After(patience)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-deadline:
+			tb.Fatalf("%s: never happened", what)
+		case <-tick.C:
+		}
+	}
+}
+
 // result is what a finished command left behind.
 type result struct {
 	code     int

@@ -66,26 +66,33 @@ func TestMovingToTheSuccessor(t *testing.T) {
 		t.Errorf("connection says %v", told)
 	}
 	o.heard("fitbit2mqtt/anna/availability", "offline")
-	noted := func() bool { // in the moment after it was told
+	eventually(t, "it is noted that the cloud is gone", func() bool { // in the moment after it was told
 		return strings.Contains(invoke(t, "accounts", "list", "--format", "json", "--config", config).out, `"state": "source_retired"`)
-	}
-	for deadline := time.Now().Add(patience); !noted(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("it is not noted that the cloud is gone")
-		}
-	}
+	})
 	w.cloud.ResetRequests()
 	o.publish("fitbit2mqtt/anna/command/poll", "PRESS", false)
 	if r := bridge.end(); r.code != exitOK || strings.Count(r.err, "source_retired") != 1 {
 		t.Errorf("the log has %d lines of it, want one: %s", strings.Count(r.err, "source_retired"), r.err)
 	}
+	// Two rounds of polling, as somebody else can tell, who is at the other cloud.
+	w.cloud.AddPerson(fakecloud.PersonOptions{Name: "ben"})
+	if r := w.connectAs(config, "ben", fakecloud.Answer{Person: "ben"}, "--backend", "google"); r.code != exitOK {
+		t.Fatalf("%+v", r)
+	}
 	bridge = begin(t, "run", "--config", config)
-	o.heard("fitbit2mqtt/bridge/state", "online")
+	o.heard("fitbit2mqtt/ben/connection", `"state":"ok"`)
 	o.publish("fitbit2mqtt/anna/command/poll", "PRESS", false)
-	time.Sleep(2 * time.Second) // two rounds of polling, if there were any
+	for i := range 2 {
+		id, _ := w.cloud.Person("ben").WeighIn(time.Now().Add(time.Duration(i-5)*time.Minute), 90, 0)
+		o.heard("fitbit2mqtt/ben/weigh_in", id)
+	}
 	if n := w.legacyRequests(); n != 0 {
 		t.Errorf("%d requests went to a cloud that is gone", n)
 	}
+	if r := invoke(t, "accounts", "remove", "ben", "--yes", "--config", config); r.code != exitOK {
+		t.Fatalf("%+v", r)
+	}
+	o.until("ben is gone", func() bool { return o.retained["fitbit2mqtt/ben/connection"] == "" && o.announced() == 4 })
 
 	again := begin(t, "connect", "anna", "--config", config) // to the cloud that is gone
 	if line := again.waitFor("That cloud is gone"); !strings.Contains(line, "fitbit2mqtt connect anna --backend google") {

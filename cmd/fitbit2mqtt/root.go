@@ -19,8 +19,9 @@ func newRoot(std stdio) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "fitbit2mqtt",
 		Short: "Bring Fitbit weigh-ins and heart rates to MQTT",
-		Long: `fitbit2mqtt polls the Google Health API for each person's weigh-ins and heart
-rates and publishes them to an MQTT broker, with Home Assistant discovery.
+		Long: `fitbit2mqtt polls the Google Health API, or the Fitbit Web API before it, for each
+person's weigh-ins and heart rates and publishes them to an MQTT broker, with Home
+Assistant discovery.
 
 Without a command it runs the bridge ("fitbit2mqtt run").`,
 		Example: `  fitbit2mqtt demo                 # see it work, without any account

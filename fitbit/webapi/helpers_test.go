@@ -13,6 +13,7 @@ import (
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/fakecloud"
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/internal/rest"
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/webapi"
 )
 
@@ -65,7 +66,7 @@ func (l *lab) signIn(t *testing.T, app webapi.App, untick ...string) fitbit.Gran
 
 // again returns a client that knows nothing yet.
 func (l *lab) again() *webapi.Client {
-	return webapi.New(webapi.Options{Endpoint: l.url, Tokens: l.tokens, HTTP: webapi.NewHTTPClient(), Now: l.clock.Now})
+	return webapi.New(webapi.Options{Endpoint: l.url, Tokens: l.tokens, HTTP: rest.NewHTTPClient(), Now: l.clock.Now})
 }
 
 func (l *lab) app(client, secret string) webapi.App {
@@ -145,7 +146,7 @@ func serveAll(t *testing.T, h http.HandlerFunc) *webapi.Client {
 	t.Helper()
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
-	return webapi.New(webapi.Options{Endpoint: server.URL + "/", Tokens: fixed{}, HTTP: webapi.NewHTTPClient(), Now: noon})
+	return webapi.New(webapi.Options{Endpoint: server.URL + "/", Tokens: fixed{}, HTTP: rest.NewHTTPClient(), Now: noon})
 }
 
 // say answers one status and body to everything.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/fakecloud"
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/internal/rest"
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/webapi"
 	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore"
 )
@@ -44,7 +45,7 @@ func newHousehold(t *testing.T, seed uint64) *household {
 	t.Helper()
 	h := &household{
 		T: t, rng: rand.New(rand.NewPCG(seed, 4)), cloud: fakecloud.NewClock(noon()), house: fakecloud.NewClock(noon()),
-		http: webapi.NewHTTPClient(), path: filepath.Join(t.TempDir(), "tokens.db"), spent: map[string]bool{},
+		http: rest.NewHTTPClient(), path: filepath.Join(t.TempDir(), "tokens.db"), spent: map[string]bool{},
 		tally: tally{faults: map[fakecloud.FaultKind]int{}},
 	}
 	h.fake = fakecloud.New(fakecloud.Options{

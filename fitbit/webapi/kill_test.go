@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
-	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/webapi"
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/internal/rest"
 	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore"
 )
 
@@ -43,7 +43,7 @@ func dyingChild(point, path, uid, url, now string) {
 	ctx := context.Background()
 	s, err := tokenstore.Open(ctx, tokenstore.Options{Path: path, Now: clock})
 	must(err)
-	app := chaosApp(url, webapi.NewHTTPClient(), clock)
+	app := chaosApp(url, rest.NewHTTPClient(), clock)
 	tokens := s.Tokens(uid, "fitbit", func(ctx context.Context, refreshToken string) (fitbit.Grant, error) {
 		if point == beforeAsking {
 			die()

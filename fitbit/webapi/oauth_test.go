@@ -12,6 +12,7 @@ import (
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/fakecloud"
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/internal/rest"
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/webapi"
 )
 
@@ -41,7 +42,7 @@ func tokenServer(t *testing.T, secret string, h http.HandlerFunc) webapi.App {
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
 	return webapi.App{
-		ClientID: clientID, ClientSecret: secret, Now: noon, HTTP: webapi.NewHTTPClient(), TokenURL: server.URL + "/oauth2/token",
+		ClientID: clientID, ClientSecret: secret, Now: noon, HTTP: rest.NewHTTPClient(), TokenURL: server.URL + "/oauth2/token",
 		RevokeURL: server.URL + "/oauth2/revoke", IntrospectURL: server.URL + "/1.1/oauth2/introspect",
 	}
 }

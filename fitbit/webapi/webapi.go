@@ -70,7 +70,3 @@ func New(o Options) *Client {
 	}
 	return c
 }
-
-// NewHTTPClient returns a client for apps and people to share: with timeouts, and
-// following no redirect, because a token is for one host only.
-func NewHTTPClient() *http.Client { return rest.NewHTTPClient() }
