@@ -200,7 +200,7 @@ func (b *board) due(high int, now time.Time) (messages []entry, again time.Time)
 		}
 		messages = append(messages, *e)
 	}
-	slices.SortFunc(messages, func(x, y entry) int { return cmp.Or(cmp.Compare(x.rank, y.rank), cmp.Compare(x.nth, y.nth)) })
+	slices.SortStableFunc(messages, func(x, y entry) int { return cmp.Or(cmp.Compare(x.rank, y.rank), cmp.Compare(x.nth, y.nth)) })
 	return messages, again
 }
 

@@ -98,7 +98,7 @@ func nameDevices(known []KnownDevice, listed []fitbit.Device, cloud string) []Kn
 		}
 		devices[i].ID, taken[id] = id, true
 	}
-	slices.SortFunc(devices, func(a, b KnownDevice) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortStableFunc(devices, func(a, b KnownDevice) int { return cmp.Compare(a.ID, b.ID) })
 	return devices
 }
 

@@ -37,7 +37,7 @@ func (h heartDays) add(fetched []fitbit.HeartDay) []fitbit.HeartDay {
 			h[d.Date], changed[d.Date] = day, day
 		}
 	}
-	return slices.SortedFunc(maps.Values(changed), func(a, b fitbit.HeartDay) int { return a.Date.Compare(b.Date) })
+	return slices.SortedStableFunc(maps.Values(changed), func(a, b fitbit.HeartDay) int { return a.Date.Compare(b.Date) })
 }
 
 func sameDay(a, b fitbit.HeartDay) bool {

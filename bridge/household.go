@@ -222,7 +222,7 @@ func (b *Bridge) forget(ctx context.Context, gone map[string]bool, back map[stri
 func (b *Bridge) people() []*person {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return slices.SortedFunc(maps.Values(b.persons), func(x, y *person) int {
+	return slices.SortedStableFunc(maps.Values(b.persons), func(x, y *person) int {
 		return strings.Compare(x.account.Name, y.account.Name)
 	})
 }

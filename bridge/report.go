@@ -59,7 +59,7 @@ func (b *Bridge) Report(ctx context.Context) (Report, error) {
 	}
 	r.People = append(append(r.People, b.strangers...), b.between...)
 	b.mu.Unlock()
-	slices.SortFunc(r.People, func(x, y PersonReport) int { return strings.Compare(x.Account.Name, y.Account.Name) })
+	slices.SortStableFunc(r.People, func(x, y PersonReport) int { return strings.Compare(x.Account.Name, y.Account.Name) })
 	var err error
 	if r.Pending, err = b.o.Memory.Pending(ctx); err != nil {
 		err = fmt.Errorf("count pending messages: %w", err)

@@ -105,7 +105,7 @@ func (b *Bridge) round(ctx context.Context, accounts []string) ([]Round, error) 
 			rounds = append(rounds, Round{PersonReport: s, Err: errors.New(*s.Connection.Detail)})
 		}
 	}
-	slices.SortFunc(rounds, func(x, y Round) int { return strings.Compare(x.Account.Name, y.Account.Name) })
+	slices.SortStableFunc(rounds, func(x, y Round) int { return strings.Compare(x.Account.Name, y.Account.Name) })
 	return rounds, nil
 }
 

@@ -52,10 +52,10 @@ type cluster struct {
 // both lists by time and names the weigh-in of each weight. The same weighing seen
 // through several sources is one weigh-in, and the scale's word counts.
 func assemble(weights []KnownWeight, fats []KnownFat) []WeighIn {
-	slices.SortFunc(weights, func(a, b KnownWeight) int {
+	slices.SortStableFunc(weights, func(a, b KnownWeight) int {
 		return cmp.Or(a.Time.Compare(b.Time), strings.Compare(a.ID, b.ID), strings.Compare(a.Cloud, b.Cloud))
 	})
-	slices.SortFunc(fats, func(a, b KnownFat) int {
+	slices.SortStableFunc(fats, func(a, b KnownFat) int {
 		return cmp.Or(a.Time.Compare(b.Time), strings.Compare(a.ID, b.ID), strings.Compare(a.Cloud, b.Cloud))
 	})
 	clusters, home := group(weights)

@@ -28,7 +28,7 @@ func FatLines(fats []bridge.KnownFat) []chart.Line {
 	for _, f := range fats {
 		line.Points = append(line.Points, chart.Point{Time: f.Time, Value: f.Percent})
 	}
-	slices.SortFunc(line.Points, func(a, b chart.Point) int { return a.Time.Compare(b.Time) })
+	slices.SortStableFunc(line.Points, func(a, b chart.Point) int { return a.Time.Compare(b.Time) })
 	return []chart.Line{line}
 }
 

@@ -41,7 +41,7 @@ func wantPast(t *testing.T, s *history.Store, uid string, want bridge.Past) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	slices.SortFunc(got.Weights, func(a, b bridge.KnownWeight) int {
+	slices.SortStableFunc(got.Weights, func(a, b bridge.KnownWeight) int {
 		return cmp.Or(strings.Compare(a.ID, b.ID), strings.Compare(a.Cloud, b.Cloud))
 	})
 	if !reflect.DeepEqual(got, want) {

@@ -197,7 +197,7 @@ func sortedZones(zones map[string]time.Duration) []string {
 		}
 		return len(zoneNames())
 	}
-	names := slices.SortedFunc(maps.Keys(zones), func(a, b string) int {
+	names := slices.SortedStableFunc(maps.Keys(zones), func(a, b string) int {
 		return cmp.Or(rank(a)-rank(b), cmp.Compare(a, b))
 	})
 	return slices.DeleteFunc(names, func(name string) bool { return zones[name] <= 0 })

@@ -74,7 +74,7 @@ func (c *Client) HeartDays(ctx context.Context, metric fitbit.Metric, first, las
 			list = append(list, d)
 		}
 	}
-	slices.SortFunc(list, func(a, b fitbit.HeartDay) int { return a.Date.Compare(b.Date) })
+	slices.SortStableFunc(list, func(a, b fitbit.HeartDay) int { return a.Date.Compare(b.Date) })
 	return list, nil
 }
 

@@ -207,6 +207,6 @@ func (c *Client) rollUp(ctx context.Context, path string, chunk int, first, last
 // byTime sorts readings from old to new, and by what else tells them apart where
 // times are equal, so that a listing always reads the same.
 func byTime[T any](s []T, at func(T) time.Time, tie func(a, b T) int) []T {
-	slices.SortFunc(s, func(a, b T) int { return cmp.Or(at(a).Compare(at(b)), tie(a, b)) })
+	slices.SortStableFunc(s, func(a, b T) int { return cmp.Or(at(a).Compare(at(b)), tie(a, b)) })
 	return s
 }

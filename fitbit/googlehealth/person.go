@@ -84,7 +84,7 @@ func (c *Client) Devices(ctx context.Context) ([]fitbit.Device, error) {
 			break
 		}
 	}
-	slices.SortFunc(devices, func(a, b fitbit.Device) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortStableFunc(devices, func(a, b fitbit.Device) int { return strings.Compare(a.ID, b.ID) })
 	return slices.CompactFunc(devices, func(a, b fitbit.Device) bool { return a.ID == b.ID }), nil
 }
 

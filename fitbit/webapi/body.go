@@ -179,7 +179,7 @@ func (c *Client) rows(ctx context.Context, kind string, loc *time.Location, firs
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(rows, func(a, b row) int { return cmp.Or(a.at.Compare(b.at), strings.Compare(a.id, b.id)) })
+	slices.SortStableFunc(rows, func(a, b row) int { return cmp.Or(a.at.Compare(b.at), strings.Compare(a.id, b.id)) })
 	return rows, nil
 }
 

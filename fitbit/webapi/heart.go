@@ -51,7 +51,7 @@ func (c *Client) HeartDays(ctx context.Context, metric fitbit.Metric, first, las
 		d.Date = on
 		list = append(list, d)
 	}
-	slices.SortFunc(list, func(a, b fitbit.HeartDay) int { return a.Date.Compare(b.Date) })
+	slices.SortStableFunc(list, func(a, b fitbit.HeartDay) int { return a.Date.Compare(b.Date) })
 	return list, nil
 }
 
@@ -203,7 +203,7 @@ func (c *Client) HeartSamples(ctx context.Context, in fitbit.Window) ([]fitbit.H
 			}
 		}
 	}
-	slices.SortFunc(samples, func(a, b fitbit.HeartSample) int { return cmp.Or(a.Time.Compare(b.Time), a.BPM-b.BPM) })
+	slices.SortStableFunc(samples, func(a, b fitbit.HeartSample) int { return cmp.Or(a.Time.Compare(b.Time), a.BPM-b.BPM) })
 	return slices.Compact(samples), nil
 }
 

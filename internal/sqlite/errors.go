@@ -137,7 +137,7 @@ func Backups(path string) []string {
 			found = append(found, filepath.Join(filepath.Dir(path), e.Name()))
 		}
 	}
-	slices.SortFunc(found, func(a, b string) int { // by length first: v10 is after v9
+	slices.SortStableFunc(found, func(a, b string) int { // by length first: v10 is after v9
 		return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b))
 	})
 	return found
