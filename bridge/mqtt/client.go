@@ -33,7 +33,6 @@ var _ bridge.Publisher = (*Client)(nil)
 // called from several goroutines.
 type Client struct {
 	options Options
-	target  target
 	pace    pace
 	log     *slog.Logger
 	tried   chan struct{} // closed, by fail, once an attempt to connect has failed
@@ -41,6 +40,7 @@ type Client struct {
 	done    chan struct{} // closed when nothing runs any more
 
 	mu       sync.Mutex
+	target   target             // changed by run only, which therefore reads it without the lock
 	stop     context.CancelFunc // nil until Start or Close
 	session  *session           // nil while there is no connection
 	up       chan struct{}      // closed while there is one
@@ -91,6 +91,7 @@ func New(o Options) (*Client, error) {
 		options: o, target: t, pace: defaultPace(t.keepAlive), log: o.Log,
 		tried: make(chan struct{}), done: make(chan struct{}), up: make(chan struct{}),
 	}
+	c.options.ClientID = t.clientID // the same one wherever the broker turns out to be
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
@@ -153,7 +154,7 @@ func (c *Client) run(ctx context.Context) {
 			failures = 0
 		}
 		select {
-		case <-time.After(c.pace.delay(failures, trouble.lasting)):
+		case <-time.After(c.pace.delay(failures, trouble.Lasting)):
 		case <-ctx.Done():
 			return
 		}
@@ -163,7 +164,11 @@ func (c *Client) run(ctx context.Context) {
 // hold makes one connection, keeps it as long as it lasts, and returns why it
 // failed or ended. OnConnect and OnLost are called from here only.
 func (c *Client) hold(ctx context.Context) *ConnectError {
-	s, err := c.connect(ctx)
+	var s *session
+	err := c.locate(ctx)
+	if err == nil {
+		s, err = c.connect(ctx)
+	}
 	if err == nil {
 		if err = c.subscribe(ctx, s); err != nil {
 			s.disconnect()
@@ -187,6 +192,27 @@ func (c *Client) hold(ctx context.Context) *ConnectError {
 		c.options.OnLost(trouble)
 	}
 	return trouble
+}
+
+// locate finds out where the broker is, if that has to be asked.
+func (c *Client) locate(ctx context.Context) error {
+	if c.options.Locate == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.pace.dial)
+	defer cancel()
+	place, err := c.options.Locate(ctx)
+	if err != nil {
+		return err
+	}
+	t, err := c.options.at(place).check()
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.target = t
+	return nil
 }
 
 // subscribe asks for the permanent subscriptions. One the broker refuses is left
@@ -246,6 +272,6 @@ func (c *Client) failed(ctx context.Context, err error) *ConnectError {
 	if news {
 		level = slog.LevelWarn
 	}
-	c.log.Log(ctx, level, "broker not reachable", "url", c.target.String(), "reason", trouble.Detail, "hint", trouble.Hint)
+	c.log.Log(ctx, level, "broker not reachable", "url", trouble.Broker, "reason", trouble.Detail, "hint", trouble.Hint)
 	return trouble
 }

@@ -35,6 +35,8 @@ func (c *Client) Dial(ctx context.Context) error {
 	case <-c.tried:
 	case <-c.done:
 	case <-ctx.Done():
+		c.mu.Lock()
+		defer c.mu.Unlock()
 		return c.target.explain(ctx.Err())
 	}
 	return c.away()

@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
@@ -13,19 +14,24 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge"
 )
 
-// Options says which broker, and what to do with it. Only URL is needed.
+// Options says which broker, and what to do with it. Only URL or Locate is needed.
 type Options struct {
 	// URL begins with mqtt:// or tcp:// (port 1883 if none is given), mqtts://,
 	// ssl:// or tls:// (8883), ws:// (80) or wss:// (443). User name and password
 	// may be part of it.
 	URL                string
 	Username, Password string
+	// Locate, if there is one, is asked before every attempt to connect where the broker
+	// is, in place of the three above: somebody may have set up another one since. A
+	// *ConnectError of its own is shown as it is.
+	Locate func(context.Context) (Place, error)
 	// ClientID must be the only one of its name at the broker. Empty means
 	// "fitbit2mqtt_" and some random letters.
 	ClientID string
@@ -46,6 +52,26 @@ type Options struct {
 	// OnMessage gets inbound messages in order and must not block. Retained marks
 	// replays. A message may come twice; one above 256 KiB never comes.
 	OnMessage func(bridge.Message)
+}
+
+// Place is where a broker is, and who we are there.
+type Place struct {
+	Host               string
+	Port               uint16
+	Secure             bool // with TLS; without, the options for TLS do not count
+	Username, Password string
+}
+
+// at puts a place into the options.
+func (o Options) at(p Place) Options {
+	u := url.URL{Scheme: "mqtt", Host: net.JoinHostPort(p.Host, strconv.Itoa(int(p.Port)))}
+	if p.Secure {
+		u.Scheme = "mqtts"
+	} else {
+		o.TLS = TLS{}
+	}
+	o.Locate, o.URL, o.Username, o.Password = nil, u.String(), p.Username, p.Password
+	return o
 }
 
 // TLS is for mqtts:// and wss://. Empty means the system's authorities.
@@ -77,7 +103,11 @@ func (t *target) String() string {
 
 func (o Options) check() (target, error) {
 	t := target{username: o.Username, password: o.Password, clientID: o.ClientID, keepAlive: o.KeepAlive}
-	secure, err := t.parse(o.URL)
+	var err error
+	secure := true // for all that can be said before the broker is located
+	if o.Locate == nil {
+		secure, err = t.parse(o.URL)
+	}
 	problems := []error{err}
 	if err == nil {
 		t.tls, err = o.TLS.check(secure)

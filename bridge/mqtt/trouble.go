@@ -23,8 +23,8 @@ type ConnectError struct {
 	Detail string // what happened, half a sentence
 	Hint   string // what the person can do, one sentence; may be empty
 	Cause  error
-
-	lasting bool // only a person can mend it
+	// Lasting is set if only a person can mend it: the next attempt takes its time.
+	Lasting bool
 }
 
 // Error returns address and detail in one line, without the hint.
@@ -45,6 +45,9 @@ var errNoAnswer = errors.New("no answer yet")
 // explain puts into words why a connection failed or ended. The words hold
 // nothing that differs from one attempt to the next, such as our own port.
 func (t *target) explain(cause error) *ConnectError {
+	if own, ok := errors.AsType[*ConnectError](cause); ok { // of Options.Locate
+		return own
+	}
 	e := &ConnectError{Broker: t.String(), Cause: cause}
 	var (
 		unknown  *net.DNSError
@@ -55,26 +58,26 @@ func (t *target) explain(cause error) *ConnectError {
 	)
 	switch {
 	case errors.Is(cause, packets.ErrorRefusedBadUsernameOrPassword), errors.Is(cause, packets.ErrorRefusedNotAuthorised):
-		e.Detail, e.Hint, e.lasting = "the broker refused the user name or password", "Check both; they are the broker's own, not the cloud's.", true
+		e.Detail, e.Hint, e.Lasting = "the broker refused the user name or password", "Check both; they are the broker's own, not the cloud's.", true
 		if t.username == "" {
 			e.Detail, e.Hint = "the broker wants a user name and password", "Give those of one of the broker's users."
 		}
 	case errors.Is(cause, packets.ErrorRefusedIDRejected):
-		e.Detail, e.Hint, e.lasting = "the broker refused the client id", "Choose another, or none.", true
+		e.Detail, e.Hint, e.Lasting = "the broker refused the client id", "Choose another, or none.", true
 	case errors.Is(cause, packets.ErrorRefusedBadProtocolVersion):
-		e.Detail, e.lasting = "the broker does not speak MQTT 3.1.1", true
+		e.Detail, e.Lasting = "the broker does not speak MQTT 3.1.1", true
 	case errors.As(cause, &unknown) && unknown.IsNotFound:
 		e.Detail, e.Hint = fmt.Sprintf("the host %q is unknown", unknown.Name), "Check the name, or use the broker's IP address."
 	case errors.Is(cause, syscall.ECONNREFUSED):
 		e.Detail, e.Hint = "nothing listens there", "Check that the broker runs, and its port."
 	case errors.As(cause, &untrust):
-		e.Detail, e.lasting = "the broker's certificate is not accepted: "+untrust.Err.Error(), true
+		e.Detail, e.Lasting = "the broker's certificate is not accepted: "+untrust.Err.Error(), true
 		e.Hint = "Give the authority that signed it as the CA file, or the name it is made for as the server name."
 	case errors.As(cause, &network) && network.Op == "remote error": // as crypto/tls says that the other side gave up
-		e.Detail, e.lasting = "the broker refused our side of TLS: "+network.Err.Error(), true
+		e.Detail, e.Lasting = "the broker refused our side of TLS: "+network.Err.Error(), true
 		e.Hint = "Check our certificate; the broker may ask for one."
 	case errors.As(cause, &noTLS):
-		e.Detail, e.Hint, e.lasting = "the broker does not speak TLS at this port", "Use mqtt:// or ws://, or its TLS port.", true
+		e.Detail, e.Hint, e.Lasting = "the broker does not speak TLS at this port", "Use mqtt:// or ws://, or its TLS port.", true
 	case errors.Is(cause, io.EOF), errors.Is(cause, syscall.ECONNRESET), errors.Is(cause, syscall.EPIPE):
 		e.Detail, e.Hint = "the broker hung up", wrongPort
 		if t.tls != nil {
