@@ -78,8 +78,9 @@ type Options struct {
 
 	Password       string // plain or bcrypt; see door.Options
 	TrustedProxies []netip.Prefix
-	BaseURL        string // where people reach the pages, if a proxy stands in front
-	Sealed         bool   // whether secrets are encrypted in the file
+	Ingress        netip.Addr // of Home Assistant, in an app of it; see door.Options
+	BaseURL        string     // where people reach the pages, if a proxy stands in front
+	Sealed         bool       // whether secrets are encrypted in the file
 	Now            func() time.Time
 	Log            *slog.Logger
 }
@@ -117,7 +118,7 @@ func New(o Options) (http.Handler, error) {
 	}
 	slices.Sort(targets)
 	d, err := door.New(door.Options{
-		Password: o.Password, TrustedProxies: o.TrustedProxies, BaseURL: o.BaseURL,
+		Password: o.Password, TrustedProxies: o.TrustedProxies, Ingress: o.Ingress, BaseURL: o.BaseURL,
 		FormTargets: slices.Compact(targets), Callbacks: s.callbacks, Assets: "/assets/",
 		Login: s.login, Refuse: s.refuse, Now: o.Now, Log: o.Log,
 	})

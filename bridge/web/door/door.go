@@ -35,6 +35,10 @@ type Options struct {
 	// TrustedProxies are believed what they say in X-Forwarded-For, -Host, -Proto and
 	// -Prefix and in X-Ingress-Path.
 	TrustedProxies []netip.Prefix
+	// Ingress is set in an app of Home Assistant: the address of its Supervisor, the
+	// only proxy whose X-Ingress-Path means that Home Assistant has asked for a sign-in.
+	// Without it, that is where the Supervisor always is. It is to be a trusted proxy too.
+	Ingress netip.Addr
 	// BaseURL is where people reach the page, such as https://home.example.org/fitbit.
 	BaseURL string
 	// FormTargets are the origins to which a form may lead on, such as
@@ -67,6 +71,8 @@ type LoginForm struct {
 type Door struct {
 	lock      *lock // nil: no password
 	proxies   []netip.Prefix
+	ingress   netip.Addr
+	inApp     bool     // the page is meant to be seen inside Home Assistant
 	base      *url.URL // Host is empty without a base URL
 	prefix    string   // the base URL's path
 	policy    string   // Content-Security-Policy
@@ -84,7 +90,7 @@ type Door struct {
 // that has to be changed.
 func New(o Options) (*Door, error) {
 	d := &Door{
-		callbacks: o.Callbacks, assets: o.Assets, login: o.Login, refuse: o.Refuse, now: o.Now, log: o.Log,
+		ingress: o.Ingress.Unmap(), inApp: o.Ingress.IsValid(), callbacks: o.Callbacks, assets: o.Assets, login: o.Login, refuse: o.Refuse, now: o.Now, log: o.Log,
 		sessions: newSessions(), guesses: newGuesses(),
 	}
 	var locked, proxied, based, targeted error
@@ -105,6 +111,9 @@ func New(o Options) (*Door, error) {
 	}
 	if d.refuse == nil {
 		d.refuse = func(w http.ResponseWriter, _ *http.Request, status int, text string) { http.Error(w, text, status) }
+	}
+	if !d.inApp {
+		d.ingress = netip.AddrFrom4([4]byte{172, 30, 32, 2})
 	}
 	if d.now == nil {
 		d.now = time.Now

@@ -1,6 +1,7 @@
 package door
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"slices"
@@ -15,6 +16,8 @@ const (
 	passwordField = "password"
 	// bodyLimit is far more than any form of the page sends.
 	bodyLimit = 64 << 10
+	// userLimit is how much of a user's name is noted.
+	userLimit = 64
 )
 
 const (
@@ -31,7 +34,9 @@ const (
 func (d *Door) Guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v := d.look(r)
+		user := remoteUser(r.Header)
 		if !v.ingress {
+			user = ""
 			r.Header.Del("X-Ingress-Path") // the pages believe it
 		}
 		clean := cleanPath(r.URL)
@@ -70,8 +75,26 @@ func (d *Door) Guard(next http.Handler) http.Handler {
 			d.refuse(w, r, http.StatusRequestEntityTooLarge, textLarge)
 			return
 		}
+		if user != "" && !reads(r) {
+			d.log.Info("a form was sent through Home Assistant", "user", user, "form", formOf(r.URL.Path))
+		}
 		d.admit(w, r, v, next)
 	})
+}
+
+// remoteUser is who uses Home Assistant, as its Supervisor says: anybody in a house may,
+// and the log is to tell who has changed something.
+func remoteUser(h http.Header) string {
+	name := cmp.Or(h.Get("X-Remote-User-Name"), h.Get("X-Remote-User-Display-Name"), h.Get("X-Remote-User-Id"))
+	return name[:min(len(name), userLimit)]
+}
+
+// formOf is the path of a form without what may be the number of a sign-in.
+func formOf(path string) string {
+	if step, rest, ok := strings.Cut(path[1:], "/"); ok && !strings.Contains(rest, "/") {
+		return "/" + step
+	}
+	return path
 }
 
 // readForm limits the body and reads a form from it, if there is one. What is wrong in

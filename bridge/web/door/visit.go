@@ -14,6 +14,8 @@ const (
 	textMachine = "This page is open to the machine it runs on only. Set web.password to open it to others."
 	textProxies = "This page is open to the proxies in web.trusted_proxies only. Come through one of them, " +
 		"or set web.password."
+	textApp = "This page is open inside Home Assistant only. Open it there, or give it a password in the app's " +
+		"configuration."
 	textName = "This page does not answer to the name it was asked for. Use localhost, or set web.base_url " +
 		"to the address that people use."
 )
@@ -46,8 +48,8 @@ func (d *Door) look(r *http.Request) visit {
 		}
 		v.https = v.https || strings.EqualFold(first(r.Header, "X-Forwarded-Proto"), "https")
 		ingress, ok := cleanPrefix(first(r.Header, "X-Ingress-Path"))
-		// Home Assistant's supervisor, always at this address, overwrites the header.
-		v.ingress = ok && ingress != "" && v.peer == netip.AddrFrom4([4]byte{172, 30, 32, 2})
+		// The Supervisor overwrites the header.
+		v.ingress = ok && ingress != "" && v.peer == d.ingress
 		if v.prefix = ingress; v.prefix == "" {
 			v.prefix, _ = cleanPrefix(first(r.Header, "X-Forwarded-Prefix"))
 		}
@@ -69,6 +71,8 @@ func (d *Door) stranger(v visit) string {
 	case v.trusted && (v.proxied || !local):
 		// On this machine a browser has the proxy's address; what tells them apart is proxied.
 		return ""
+	case d.inApp && (v.proxied || !local):
+		return textApp
 	case v.proxied:
 		return textProxy
 	case !local && len(d.proxies) > 0:
