@@ -14,7 +14,8 @@ import (
 
 type connectView struct {
 	page
-	First       bool // nobody is connected yet
+	First       bool   // nobody is connected yet
+	Away        string // why there is no broker, for the first, who may have forgotten it
 	Problem     string
 	Backend     string // of the chosen cloud; empty: the one that is offered first
 	Guide       guide  // of that cloud
@@ -86,6 +87,9 @@ func (s *site) showConnect(w http.ResponseWriter, r *http.Request, code int, v c
 		v.Live = true
 	}
 	v.First, v.Sealed, v.Guide, v.Called = len(report.People) == 0, s.Sealed, s.guide(v.Backend), called(v.Name)
+	if detail, hint := s.Broker.Trouble(); detail != "" {
+		v.Away = sentence(detail) + " " + sentence(hint)
+	}
 	p, known := s.Bridge.Person(v.Name)
 	v.From, v.Same, v.Move = s.from(p, v.Backend), v.Same && known, v.Move && known
 	for _, backend := range offered {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -38,7 +39,11 @@ type mqttConfig struct {
 	URL, Username, Password, ClientID, TopicPrefix string
 	TLS                                            tlsConfig
 	Embedded                                       embeddedConfig
+	hub                                            *supervisor // knows the broker, where there is no URL; nil outside of an app
 }
+
+// embeds reports whether the broker is the embedded one.
+func (c mqttConfig) embeds() bool { return c.URL == "" && c.hub == nil }
 
 type tlsConfig struct {
 	CAFile, CertFile, KeyFile, ServerName string
@@ -62,6 +67,7 @@ type pollConfig struct{ Body, Heart, Devices time.Duration }
 type webConfig struct {
 	Listen, BaseURL, Password string
 	TrustedProxies            []string
+	Ingress                   netip.Addr // of Home Assistant, in an app of it
 }
 
 type logConfig struct{ Level, Format string }
@@ -88,7 +94,10 @@ func (f *configFlags) register(set *pflag.FlagSet) {
 }
 
 // configError lists everything that is wrong with the configuration.
-type configError struct{ problems []string }
+type configError struct {
+	problems []string
+	inApp    bool // they are with an app's options
+}
 
 func (e *configError) Error() string {
 	if len(e.problems) == 1 {
@@ -97,15 +106,24 @@ func (e *configError) Error() string {
 	return fmt.Sprintf("configuration: %d problems\n  %s", len(e.problems), strings.Join(e.problems, "\n  "))
 }
 
+// Advice is for [fitbit.Hint].
+func (e *configError) Advice() string {
+	if e.inApp {
+		return "mend this in the app's configuration in Home Assistant, then restart the app"
+	}
+	return "mend these keys in the file or the environment; config.yaml.example explains each"
+}
+
 // loadConfig reads flags, environment and file, the first that says something
-// about a key counting. The error is a *configError.
+// about a key counting; in an app of Home Assistant, its options are the file. The error
+// is a *configError.
 func (a *app) loadConfig() (config, error) {
 	c, r, err := a.readConfig()
 	if err != nil {
 		return config{}, err
 	}
 	if len(r.problems) > 0 {
-		return config{}, &configError{problems: r.problems}
+		return config{}, r.configError(r.problems...)
 	}
 	return c, nil
 }
@@ -124,7 +142,11 @@ func (a *app) readConfig() (config, *reader, error) {
 			return config{}, nil, fmt.Errorf("flag --%s: %w", flag, err)
 		}
 	}
-	r.file(a.flags.file)
+	if options := optionsFile(a.flags.file); options != "" {
+		r.options(options)
+	} else {
+		r.file(a.flags.file)
+	}
 	c := r.read()
 	if _, err := mqtt.New(c.MQTT.options()); err != nil { // only looks at them
 		r.problems = append(r.problems, lines("mqtt.", err)...)
@@ -141,8 +163,27 @@ type reader struct {
 	used     map[string]bool
 	public   map[string]any
 	problems []string
-	path     string // of the file; empty if there is none
-	unread   bool   // there is one, and it could not be read
+	path     string      // of the file; empty if there is none
+	unread   bool        // there is one, and it could not be read
+	hub      *supervisor // of the app that this is; nil if it is none
+}
+
+// configError says problems in the words of whoever has to mend them.
+func (r *reader) configError(problems ...string) *configError {
+	e := &configError{inApp: r.hub != nil}
+	for _, p := range problems {
+		e.problems = append(e.problems, r.words(p))
+	}
+	return e
+}
+
+// options reads the options of an app.
+func (r *reader) options(path string) {
+	keys, problems := readOptions(path)
+	r.path, r.hub, r.problems = path, newSupervisor(), problems
+	if err := r.v.MergeConfigMap(keys); err != nil {
+		r.problem(path, "%v", err)
+	}
 }
 
 // file reads the named file, or the first of the usual ones that exists.

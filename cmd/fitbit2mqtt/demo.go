@@ -172,7 +172,7 @@ func (a *app) demoConfig(ctx context.Context, f demoFlags) (config, error) {
 		return c, err
 	}
 	c.DataDir, c.StoreKey = f.data, ""
-	c.MQTT.URL, c.MQTT.ClientID = f.broker, ""
+	c.MQTT.URL, c.MQTT.ClientID, c.MQTT.hub = f.broker, "", nil
 	if u, err := url.Parse(f.broker); err == nil && u.User != nil {
 		c.MQTT.Username, c.MQTT.Password = "", "" // the address brings its own
 	}
@@ -215,7 +215,7 @@ Everything is published to %s. Watch it with:
 
   %s
 
-`, len(names), f.every, redactURL(b.url), subscribeCommand(b.url, c))
+`, len(names), f.every, b.name(), subscribeCommand(b.url, c))
 	if page != nil && page.url != "" {
 		text += fmt.Sprintf("The page, where more people can be connected: %s\n\n", page.url)
 	}

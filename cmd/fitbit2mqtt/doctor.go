@@ -148,8 +148,8 @@ func (d *doctor) configuration() []finding {
 	}
 	var found []finding
 	for _, p := range d.read.problems {
-		found = append(found, trouble("configuration", &configError{problems: []string{p}}))
-		found[len(found)-1].Detail = p
+		found = append(found, trouble("configuration", d.read.configError(p)))
+		found[len(found)-1].Detail = d.read.words(p)
 	}
 	return found
 }
@@ -164,7 +164,7 @@ func (d *doctor) mend(keys ...string) string {
 		bad, _, _ := strings.Cut(p, ": ")
 		for _, k := range keys {
 			if bad == k || strings.HasPrefix(bad, k+".") || strings.HasPrefix(bad, k+"_") {
-				return fmt.Sprintf("mend %s first", bad)
+				return fmt.Sprintf("mend %s first", d.read.words(bad))
 			}
 		}
 	}

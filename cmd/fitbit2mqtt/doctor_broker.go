@@ -94,10 +94,11 @@ func (d *doctor) dial(ctx context.Context) (f finding, client *mqtt.Client, echo
 		client.Close(ctx)
 		return trouble(check, err), nil, nil
 	}
-	if c.URL == "" {
+	if c.embeds() {
 		return fine(check, "the embedded one answers at %s; it is for trying out: what it retains ends with the bridge", c.Embedded.Listen), client, heard
 	}
-	return fine(check, "%s lets us in", redactURL(c.URL)), client, heard
+	name := (&broker{url: c.URL}).name()
+	return fine(check, "%s lets us in", name), client, heard
 }
 
 // embedded says how the embedded broker is, unless there is one to connect to, be it the
@@ -105,7 +106,7 @@ func (d *doctor) dial(ctx context.Context) (f finding, client *mqtt.Client, echo
 func (d *doctor) embedded(ctx context.Context) (f finding, there bool) {
 	const check = "broker"
 	c := d.config.MQTT
-	if c.URL != "" {
+	if !c.embeds() {
 		return finding{}, true
 	}
 	if strings.HasSuffix(c.Embedded.Listen, ":0") {

@@ -78,8 +78,6 @@ func advice(err error, code int) string {
 	switch code {
 	case exitUsage:
 		return "fitbit2mqtt --help"
-	case exitConfig:
-		return "mend these keys in the file or the environment; config.yaml.example explains each"
 	case exitStorage:
 		return "check the data folder and the disk"
 	case exitAway:

@@ -37,8 +37,8 @@ func (h *house) openPanel(ctx context.Context, b *bridge.Bridge, broker *broker)
 	}
 	pages, err := web.New(web.Options{
 		Bridge: b, Accounts: h.tokens, History: h.history, Desk: h.desk,
-		Broker: broker.client, BrokerURL: redactURL(broker.url), Version: buildVersion().Version,
-		Password: c.Password, TrustedProxies: c.proxies(), BaseURL: c.BaseURL, Sealed: h.config.StoreKey != "", Log: h.log,
+		Broker: broker.client, BrokerURL: broker.name(), Version: buildVersion().Version,
+		Password: c.Password, TrustedProxies: c.proxies(), Ingress: c.Ingress, BaseURL: c.BaseURL, Sealed: h.config.StoreKey != "", Log: h.log,
 	})
 	if err != nil {
 		return nil, &configError{problems: lines("", err)}

@@ -73,7 +73,7 @@ func (v *visitor) do(method, path string, form url.Values) (end, body string) {
 	}
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		r.Header.Set("Origin", strings.TrimSuffix(v.base, "/"))
+		r.Header.Set("Origin", r.URL.Scheme+"://"+r.URL.Host)
 	}
 	res, err := v.client.Do(r)
 	if err != nil {

@@ -122,7 +122,7 @@ func (h *house) poll(ctx context.Context, dry bool, names []string) (p polled, e
 	if err := sayPolling(h.config.DataDir); err != nil {
 		return p, err
 	}
-	if h.config.MQTT.URL == "" {
+	if h.config.MQTT.embeds() {
 		p.why = "There is no broker: set mqtt.url. What is new is kept; the next run publishes it."
 		p.rounds, err = b.Once(ctx, nil, names...)
 		return p, err

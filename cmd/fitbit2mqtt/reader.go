@@ -170,7 +170,7 @@ func (r *reader) refuseUnknown() {
 			r.problem(key, "%s", suggestion(key, known))
 		}
 	}
-	names := map[string]bool{"CONFIG": true}
+	names := map[string]bool{"CONFIG": true, strings.TrimPrefix(optionsEnv, envPrefix): true, strings.TrimPrefix(supervisorEnv, envPrefix): true}
 	for _, key := range known {
 		names[strings.ToUpper(strings.ReplaceAll(key, ".", "_"))] = true
 	}

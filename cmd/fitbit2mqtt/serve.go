@@ -161,10 +161,24 @@ func (c mqttConfig) options() mqtt.Options {
 			ServerName: c.TLS.ServerName, Insecure: c.TLS.Insecure,
 		},
 	}
-	if c.URL == "" {
+	switch {
+	case c.embeds():
 		o.URL, o.Username, o.Password = "mqtt://"+c.Embedded.Listen, c.Embedded.Username, c.Embedded.Password
+	case c.URL == "":
+		o.Locate = c.locate
 	}
 	return o
+}
+
+// locate asks Home Assistant's Supervisor for the broker, each time anew: its password
+// is another one once the broker has been installed again. Whoever has a user of their
+// own there stays that user.
+func (c mqttConfig) locate(ctx context.Context) (mqtt.Place, error) {
+	place, err := c.hub.broker(ctx)
+	if c.Username != "" {
+		place.Username, place.Password = c.Username, c.Password
+	}
+	return place, err
 }
 
 // dial prepares the connection between a bridge and the broker.
@@ -173,7 +187,7 @@ func (h *house) dial(b *bridge.Bridge) (*broker, error) {
 	o := c.options()
 	o.Will, o.Subscribe, o.OnConnect, o.OnMessage, o.Log = b.Will(), b.Subscriptions(), b.Connected, b.Received, h.log
 	var own *mqtt.Embedded
-	if c.URL == "" {
+	if c.embeds() {
 		var err error
 		own, err = mqtt.StartEmbedded(mqtt.EmbeddedOptions{
 			Listen: c.Embedded.Listen, Username: c.Embedded.Username, Password: c.Embedded.Password, Log: h.log,
@@ -191,6 +205,14 @@ func (h *house) dial(b *bridge.Bridge) (*broker, error) {
 		return nil, err
 	}
 	return &broker{client: client, embedded: own, url: o.URL}, nil
+}
+
+// name is what the broker is called in front of people.
+func (b *broker) name() string {
+	if b.url == "" {
+		return hubBroker
+	}
+	return redactURL(b.url)
 }
 
 func (b *broker) close() error {

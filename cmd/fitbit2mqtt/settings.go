@@ -59,7 +59,7 @@ func (r *reader) read() config {
 func (r *reader) mqtt() mqttConfig {
 	c := mqttConfig{
 		URL: r.text("mqtt.url", ""), Username: r.str("mqtt.username", ""), Password: r.secret("mqtt.password"),
-		ClientID: r.str("mqtt.client_id", ""), TopicPrefix: r.topic("mqtt.topic_prefix", "fitbit2mqtt"),
+		hub: r.hub, ClientID: r.str("mqtt.client_id", ""), TopicPrefix: r.topic("mqtt.topic_prefix", "fitbit2mqtt"),
 		TLS: tlsConfig{
 			CAFile: expandHome(r.str("mqtt.tls.ca_file", "")), CertFile: expandHome(r.str("mqtt.tls.cert_file", "")),
 			KeyFile:    expandHome(r.str("mqtt.tls.key_file", "")),
@@ -69,7 +69,7 @@ func (r *reader) mqtt() mqttConfig {
 	r.public["mqtt.url"] = redactURL(c.URL)
 	listen, private := r.listen("mqtt.embedded.listen", "127.0.0.1:1883")
 	c.Embedded = embeddedConfig{Listen: listen, Username: r.str("mqtt.embedded.username", ""), Password: r.secret("mqtt.embedded.password")}
-	if !private && c.URL == "" && (c.Embedded.Username == "" || c.Embedded.Password == "") {
+	if !private && c.embeds() && (c.Embedded.Username == "" || c.Embedded.Password == "") {
 		r.problem("mqtt.embedded.listen", "%s can be reached by others; set mqtt.embedded.username and mqtt.embedded.password, or listen on 127.0.0.1", listen)
 	}
 	return c
@@ -126,6 +126,10 @@ func (r *reader) panel() webConfig {
 	r.public["web.listen"] = listen
 	c := webConfig{
 		Listen: listen, BaseURL: r.web("web.base_url", ""), Password: r.secret("web.password"), TrustedProxies: r.list("web.trusted_proxies"),
+	}
+	if r.hub != nil {
+		c.Ingress = r.hub.address()
+		c.TrustedProxies = append(c.TrustedProxies, c.Ingress.String())
 	}
 	for _, p := range c.TrustedProxies {
 		if _, err := netip.ParsePrefix(p); err == nil {
