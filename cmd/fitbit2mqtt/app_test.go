@@ -151,9 +151,9 @@ func TestAppWithoutBroker(t *testing.T) {
 }
 
 // A command says in two lines why there is no broker.
-func TestAppCommandsWithoutBroker(t *testing.T) {
+func TestAppPollWithoutBroker(t *testing.T) {
 	w := newWorldAt(t, defaultRedirect, "anna")
-	h := newHub(t, map[string]any{"google_client_id": clientID, "google_client_secret": clientSecret})
+	newHub(t, map[string]any{"google_client_id": clientID, "google_client_secret": clientSecret})
 	t.Setenv("FITBIT2MQTT_GOOGLE_ENDPOINT", w.server.URL)
 	w.cloud.Person("anna").WeighIn(time.Now().Add(-time.Hour), 61.5, 30)
 	c := begin(t, "connect", "anna")
@@ -162,16 +162,11 @@ func TestAppCommandsWithoutBroker(t *testing.T) {
 	if r := c.wait(); r.code != exitOK {
 		t.Fatalf("%+v", r)
 	}
-	var said strings.Builder
-	for _, status := range []int{http.StatusBadRequest, http.StatusForbidden} {
-		h.say(status, nil)
-		r := invoke(t, "poll")
-		if r.code != exitBroker {
-			t.Errorf("%d: exit %d", status, r.code)
-		}
-		said.WriteString(r.err)
+	r := invoke(t, "poll")
+	if r.code != exitBroker {
+		t.Errorf("exit %d", r.code)
 	}
-	golden(t, "testdata/app/no_broker.txt", said.String())
+	golden(t, "testdata/app/no_broker.txt", r.err)
 }
 
 // The doctor looks at an app as at any other bridge.
@@ -194,9 +189,14 @@ func TestDoctorOfAnApp(t *testing.T) {
 			t.Errorf("%+v", f)
 		}
 	}
-	h.say(http.StatusBadRequest, nil)
-	if r := invoke(t, "doctor"); r.code != exitBroker || !strings.Contains(r.out, "Home Assistant has no MQTT broker yet") {
-		t.Errorf("%+v", r)
+	for status, want := range map[int]string{
+		http.StatusBadRequest: "Home Assistant has no MQTT broker yet → Install the Mosquitto broker app",
+		http.StatusForbidden:  "does not let this app ask for the broker → Its manifest lacks the service mqtt:want",
+	} {
+		h.say(status, nil)
+		if r := invoke(t, "doctor"); r.code != exitBroker || !strings.Contains(r.out, want) {
+			t.Errorf("%d: %+v", status, r)
+		}
 	}
 	h.secretless([]string{"made-by-the-supervisor"}, r.out, r.err)
 }
