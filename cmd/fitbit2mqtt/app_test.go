@@ -3,10 +3,12 @@ package main
 import (
 	"encoding/json"
 	"html"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,7 +38,12 @@ func TestApp(t *testing.T) {
 	h.install(first, "addons", password, false)
 	o := observe(t, withPassword(first, "addons", password))
 
-	app := begin(t) // as the image starts it: without a word
+	app := begin(t, []string{}...) // as the image starts it: without a word; nil would be the test's own arguments
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the app said:\n%s", app.err)
+		}
+	})
 	o.heard("scales/bridge/state", "online")
 	v := visit(t, h.base)
 	v.open()
@@ -74,10 +81,7 @@ func TestApp(t *testing.T) {
 	if h.denied > 0 {
 		t.Errorf("%d requests came without the token", h.denied)
 	}
-	texts := []string{r.err}
-	for _, m := range o.log {
-		texts = append(texts, string(m.Payload))
-	}
+	texts := append(slices.Collect(maps.Values(o.replayed())), r.err)
 	h.secretless([]string{password, anew, clientSecret}, texts...)
 }
 
