@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge"
@@ -59,12 +60,9 @@ func encoded[T any](days map[fitbit.Date]T) (map[fitbit.Date][]byte, error) {
 // Body returns the past with all that was fetched of weight and body fat from first to
 // last, and without what was deleted since. Errors: the shelf's and the diary's.
 func (p *Person) Body(ctx context.Context, first, last fitbit.Date) (bridge.Past, error) {
-	var goneWeights, goneFats []bridge.Ref
-	if p.mine {
-		var err error
-		if goneWeights, goneFats, err = p.diary.Deleted(ctx, p.owner.UID); err != nil {
-			return bridge.Past{}, err
-		}
+	goneWeights, goneFats, err := p.deleted(ctx)
+	if err != nil {
+		return bridge.Past{}, err
 	}
 	weights, err := fetchedBody(ctx, p, fitbit.WeightMetric, first, last, goneWeights, body.weight)
 	if err != nil {
@@ -74,10 +72,26 @@ func (p *Person) Body(ctx context.Context, first, last fitbit.Date) (bridge.Past
 	return p.past.With(weights, fats), err
 }
 
-func fetchedBody[T any](ctx context.Context, p *Person, m fitbit.Metric, first, last fitbit.Date, gone []bridge.Ref, unpack func(body, string) T) ([]T, error) {
+// Gone lists the readings of the days from first to last of which the diary knows that they
+// were deleted since, or that another cloud tells of them now. Errors: the diary's.
+func (p *Person) Gone(ctx context.Context, first, last fitbit.Date) (weights []bridge.KnownWeight, fats []bridge.KnownFat, err error) {
+	weights, fats, err = p.deleted(ctx)
+	weights = slices.DeleteFunc(weights, func(w bridge.KnownWeight) bool { return !within(fitbit.DateOf(w.Time), first, last) })
+	fats = slices.DeleteFunc(fats, func(f bridge.KnownFat) bool { return !within(fitbit.DateOf(f.Time), first, last) })
+	return weights, fats, err
+}
+
+func (p *Person) deleted(ctx context.Context) ([]bridge.KnownWeight, []bridge.KnownFat, error) {
+	if !p.mine {
+		return nil, nil, nil
+	}
+	return p.diary.Deleted(ctx, p.owner.UID)
+}
+
+func fetchedBody[T interface{ Ref() bridge.Ref }](ctx context.Context, p *Person, m fitbit.Metric, first, last fitbit.Date, gone []T, unpack func(body, string) T) ([]T, error) {
 	deleted := make(map[bridge.Ref]bool, len(gone))
-	for _, r := range gone {
-		deleted[r] = true
+	for _, v := range gone {
+		deleted[v.Ref()] = true
 	}
 	days, err := p.shelf.Fetched(ctx, p.owner, m, first, last)
 	if err != nil {
@@ -111,5 +125,32 @@ func WeighIns(past bridge.Past, first, last fitbit.Date) []bridge.WeighIn {
 	}
 	return list
 }
+
+// BodyFats are those of a past that were measured on the days from first to last, oldest
+// first. Where several sources tell of one weighing, it is the one that the weigh-in took.
+func BodyFats(past bridge.Past, first, last fitbit.Date) []fitbit.BodyFat {
+	var all []fitbit.BodyFat
+	add := func(f fitbit.BodyFat) {
+		i, _ := slices.BinarySearchFunc(all, f, byTime)
+		for _, near := range all[max(i-1, 0):min(i+1, len(all))] {
+			if near.Time.Sub(f.Time).Abs() <= time.Minute {
+				return // of the same weighing
+			}
+		}
+		all = slices.Insert(all, i, f)
+	}
+	for _, w := range past.WeighIns() {
+		if w.Fat != nil {
+			all = append(all, *w.Fat)
+		}
+	}
+	slices.SortStableFunc(all, byTime)
+	for _, f := range past.Fats {
+		add(f.BodyFat)
+	}
+	return slices.DeleteFunc(all, func(f fitbit.BodyFat) bool { return !within(fitbit.DateOf(f.Time), first, last) })
+}
+
+func byTime(a, b fitbit.BodyFat) int { return a.Time.Compare(b.Time) }
 
 func within(d, first, last fitbit.Date) bool { return !d.Before(first) && !last.Before(d) }

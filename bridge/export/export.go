@@ -69,7 +69,7 @@ type Diary interface {
 	// Recall returns all that is known of a person; of a new one, nothing.
 	Recall(ctx context.Context, uid string) (bridge.Past, error)
 	// Deleted lists readings that are known to be gone, or told by another cloud now.
-	Deleted(ctx context.Context, uid string) (weights, fats []bridge.Ref, err error)
+	Deleted(ctx context.Context, uid string) (weights []bridge.KnownWeight, fats []bridge.KnownFat, err error)
 	// HeartDays returns what is known of a person's heart since a day, oldest first.
 	HeartDays(ctx context.Context, uid string, since fitbit.Date) ([]fitbit.HeartDay, error)
 }

@@ -1,6 +1,7 @@
 package export_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -76,6 +77,29 @@ func TestWeighInsAreOfTheirOwnDay(t *testing.T) {
 	}
 }
 
+// Each weighing has one body fat, whoever else tells of it; some are measured without one.
+func TestBodyFats(t *testing.T) {
+	t.Parallel()
+	fat := func(id, when string, percent float64, o fitbit.Origin) bridge.KnownFat {
+		return bridge.KnownFat{BodyFat: fitbit.BodyFat{ID: id, Time: at(t, when), Percent: percent, Origin: o}, Cloud: "google"}
+	}
+	app := fitbit.Origin{Device: "an app", Recorded: fitbit.RecordedByHand}
+	past := bridge.Past{
+		Weights: []bridge.KnownWeight{{Weight: weight(t, "1", "2026-10-02T07:00:00+02:00", 78), Cloud: "google"}},
+		Fats: []bridge.KnownFat{
+			fat("alone", "2026-10-02T06:00:00+02:00", 30, app), fat("copy", "2026-10-02T07:00:01+02:00", 20, app), fat("own", "2026-10-02T07:00:02+02:00", 24, scale()),
+			fat("later", "2026-10-02T09:00:00+02:00", 31, app), fat("tomorrow", "2026-10-03T00:00:00+02:00", 32, app),
+		},
+	}
+	var got []string
+	for _, f := range export.BodyFats(past, day(t, "2026-10-02"), day(t, "2026-10-02")) {
+		got = append(got, f.ID)
+	}
+	if want := "alone own later"; strings.Join(got, " ") != want {
+		t.Errorf("got %v, want %s", got, want)
+	}
+}
+
 // The bridge's corrections and deletions count, under the ids it has published.
 func TestTheDiaryCounts(t *testing.T) {
 	t.Parallel()
@@ -98,6 +122,12 @@ func TestTheDiaryCounts(t *testing.T) {
 	got := l.weighIns(l.open(t.Context()), "2026-10-01", "2026-10-05")
 	if len(got) != 3 || got[0].ID != "first" || got[0].Kilograms != 77 || got[0].Fat == nil || got[1].ID != "3" || got[2].ID != "4" {
 		t.Errorf("%+v", got)
+	}
+	if w, f, err := l.open(t.Context()).Gone(t.Context(), day(t, "2026-10-02"), day(t, "2026-10-02")); err != nil || len(w) != 1 || w[0].Kilograms != 78.1 || len(f) != 0 {
+		t.Errorf("gone are %v and %v, %v", w, f, err)
+	}
+	if w, _, err := l.open(t.Context()).Gone(t.Context(), day(t, "2026-10-03"), day(t, "2026-10-05")); err != nil || len(w) != 0 {
+		t.Errorf("gone are %v, %v", w, err)
 	}
 	// The name is handed over: the diary is of whoever had it before, and so is the shelf.
 	l.account.Identity = "google:4567"

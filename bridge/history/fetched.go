@@ -65,11 +65,9 @@ func (s *Store) Keep(ctx context.Context, o export.Owner, m fitbit.Metric, days 
 }
 
 // Deleted lists readings that are known to be gone, or told by another cloud now.
-func (s *Store) Deleted(ctx context.Context, uid string) (weights, fats []bridge.Ref, err error) {
-	scan := func(rows *sql.Rows) (r bridge.Ref, err error) { return r, rows.Scan(&r.Cloud, &r.ID) }
-	weights, err = collect(ctx, s.db, scan, `SELECT cloud, id FROM weight WHERE uid = ? AND deleted_at IS NOT NULL`, uid)
-	if err == nil {
-		fats, err = collect(ctx, s.db, scan, `SELECT cloud, id FROM body_fat WHERE uid = ? AND deleted_at IS NOT NULL`, uid)
+func (s *Store) Deleted(ctx context.Context, uid string) (w []bridge.KnownWeight, f []bridge.KnownFat, err error) {
+	if w, err = weights(ctx, s.db, uid, true); err == nil {
+		f, err = fats(ctx, s.db, uid, true)
 	}
-	return weights, fats, s.classify("read deletions", err)
+	return w, f, s.classify("read deletions", err)
 }

@@ -86,7 +86,8 @@ func TestDeletedReadingsAreNamed(t *testing.T) {
 	record(t, s, "u1", full())
 	record(t, s, "u1", bridge.Entry{GoneWeights: []bridge.Ref{{Cloud: "google", ID: "w2"}}, GoneFats: []bridge.Ref{{Cloud: "google", ID: "f1"}}})
 	weights, fats, err := s.Deleted(t.Context(), "u1")
-	if err != nil || len(weights) != 1 || weights[0].ID != "w2" || len(fats) != 1 || fats[0] != (bridge.Ref{Cloud: "google", ID: "f1"}) {
+	if err != nil || len(weights) != 1 || weights[0].ID != "w2" || len(fats) != 1 || fats[0].Ref() != (bridge.Ref{Cloud: "google", ID: "f1"}) ||
+		weights[0].Kilograms == 0 || fats[0].Percent == 0 || weights[0].Time.IsZero() || fats[0].Time.IsZero() {
 		t.Errorf("%v, %v, %v", weights, fats, err)
 	}
 	if weights, fats, err := s.Deleted(t.Context(), "u2"); err != nil || len(weights)+len(fats) != 0 {

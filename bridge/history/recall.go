@@ -23,22 +23,10 @@ func recall(ctx context.Context, db *sql.DB, uid string) (past bridge.Past, err 
 	if past.Profile, err = recallProfile(ctx, db, uid); err != nil {
 		return past, err
 	}
-	past.Weights, err = collect(ctx, db, func(rows *sql.Rows) (w bridge.KnownWeight, err error) {
-		var at string
-		err = rows.Scan(&w.Cloud, &w.ID, &w.WeighIn, &at, &w.Kilograms, &w.Device, &w.Recorded)
-		w.Time = parse(&at, &err)
-		return w, err
-	}, `SELECT cloud, id, weigh_in, measured_at, kg, device, recorded FROM weight WHERE uid = ? AND deleted_at IS NULL`, uid)
-	if err != nil {
+	if past.Weights, err = weights(ctx, db, uid, false); err != nil {
 		return past, err
 	}
-	past.Fats, err = collect(ctx, db, func(rows *sql.Rows) (f bridge.KnownFat, err error) {
-		var at string
-		err = rows.Scan(&f.Cloud, &f.ID, &at, &f.Percent, &f.Device, &f.Recorded)
-		f.Time = parse(&at, &err)
-		return f, err
-	}, `SELECT cloud, id, measured_at, percent, device, recorded FROM body_fat WHERE uid = ? AND deleted_at IS NULL`, uid)
-	if err != nil {
+	if past.Fats, err = fats(ctx, db, uid, false); err != nil {
 		return past, err
 	}
 	past.Devices, err = collect(ctx, db, func(rows *sql.Rows) (d bridge.KnownDevice, err error) {
@@ -55,6 +43,26 @@ func recall(ctx context.Context, db *sql.DB, uid string) (past bridge.Past, err 
 		FROM heart_day WHERE uid = ? ORDER BY date DESC LIMIT ?`, uid, recalledDays)
 	slices.Reverse(past.Days)
 	return past, err
+}
+
+// weights are those that are there, or those that are deleted.
+func weights(ctx context.Context, db *sql.DB, uid string, deleted bool) ([]bridge.KnownWeight, error) {
+	return collect(ctx, db, func(rows *sql.Rows) (w bridge.KnownWeight, err error) {
+		var at string
+		err = rows.Scan(&w.Cloud, &w.ID, &w.WeighIn, &at, &w.Kilograms, &w.Device, &w.Recorded)
+		w.Time = parse(&at, &err)
+		return w, err
+	}, `SELECT cloud, id, weigh_in, measured_at, kg, device, recorded FROM weight WHERE uid = ? AND (deleted_at IS NOT NULL) = ?`, uid, deleted)
+}
+
+// fats are those that are there, or those that are deleted.
+func fats(ctx context.Context, db *sql.DB, uid string, deleted bool) ([]bridge.KnownFat, error) {
+	return collect(ctx, db, func(rows *sql.Rows) (f bridge.KnownFat, err error) {
+		var at string
+		err = rows.Scan(&f.Cloud, &f.ID, &at, &f.Percent, &f.Device, &f.Recorded)
+		f.Time = parse(&at, &err)
+		return f, err
+	}, `SELECT cloud, id, measured_at, percent, device, recorded FROM body_fat WHERE uid = ? AND (deleted_at IS NOT NULL) = ?`, uid, deleted)
 }
 
 func recallProfile(ctx context.Context, db *sql.DB, uid string) (p bridge.Profile, err error) {
