@@ -43,7 +43,7 @@ func (e *HubError) Advice() string { return e.Hint }
 func (e *HubError) Unwrap() []error { return []error{e.kind, e.cause} }
 
 const (
-	makeToken    = "make a long-lived access token in Home Assistant: your profile, Security; its administrator's, whole and on one line"
+	makeToken    = "make a long-lived access token as an administrator (your profile in Home Assistant, Security), and give all of it"
 	checkAddress = "give the address at which your browser shows Home Assistant, such as http://homeassistant.local:8123"
 	otherVersion = "update Home Assistant or fitbit2mqtt, whichever is older"
 )
