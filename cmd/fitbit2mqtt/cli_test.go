@@ -14,6 +14,7 @@ import (
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge"
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/mqtt"
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/recorder"
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
 	"github.com/fitbit2mqtt/fitbit2mqtt/internal/sqlite"
 	"github.com/fitbit2mqtt/fitbit2mqtt/tokenstore/signin"
@@ -21,7 +22,7 @@ import (
 
 // What the command line says is part of the product.
 func TestHelp(t *testing.T) {
-	for _, args := range []string{"", "run", "demo", "connect", "accounts", "accounts list", "accounts rename", "accounts remove", "accounts import", "accounts refresh", "backup", "restore", "export", "chart", "doctor", "poll", "version"} {
+	for _, args := range []string{"", "run", "demo", "connect", "accounts", "accounts list", "accounts rename", "accounts remove", "accounts import", "accounts refresh", "backup", "restore", "export", "chart", "doctor", "poll", "history", "history push", "version"} {
 		t.Run(args, func(t *testing.T) {
 			r := invoke(t, append(strings.Fields(args), "--help")...)
 			if r.code != exitOK || r.err != "" {
@@ -113,6 +114,8 @@ func TestExitCodes(t *testing.T) {
 		{cloud(fitbit.ErrUnavailable), 6},
 		{&fitbit.RateLimitError{Until: time.Now()}, 6},
 		{bridge.ErrBrokerAway, 7},
+		{fmt.Errorf("x: %w", recorder.ErrRefused), 5},
+		{fmt.Errorf("x: %w", recorder.ErrAway), 7},
 	}
 	for _, test := range tests {
 		var b bytes.Buffer

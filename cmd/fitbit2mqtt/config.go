@@ -55,6 +55,7 @@ type embeddedConfig struct{ Listen, Username, Password string }
 type hassConfig struct {
 	Discovery           hass.Mode
 	Prefix, StatusTopic string
+	Hub                 hubConfig
 }
 
 type cloudConfig struct {

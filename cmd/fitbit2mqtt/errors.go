@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge"
+	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/recorder"
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
 )
 
@@ -18,9 +19,9 @@ const (
 	exitUsage      = 2
 	exitConfig     = 3
 	exitStorage    = 4
-	exitCloud      = 5 // sign-in, permission, set-up, retired
+	exitCloud      = 5 // sign-in, permission, set-up, retired; also at Home Assistant
 	exitAway       = 6 // cloud unreachable or rate-limited
-	exitBroker     = 7
+	exitBroker     = 7 // and Home Assistant: where things go to
 )
 
 // exitCode is the one table from errors to exit codes.
@@ -37,12 +38,12 @@ func exitCode(err error) int {
 		return exitUsage
 	case isConfig:
 		return exitConfig
-	case errors.Is(err, bridge.ErrBrokerAway):
+	case errors.Is(err, bridge.ErrBrokerAway), errors.Is(err, recorder.ErrAway):
 		return exitBroker
 	case errors.Is(err, fitbit.ErrStorage):
 		return exitStorage
 	case errors.Is(err, fitbit.ErrReauthRequired), errors.Is(err, fitbit.ErrPermission),
-		errors.Is(err, fitbit.ErrSetup), errors.Is(err, fitbit.ErrRetired):
+		errors.Is(err, fitbit.ErrSetup), errors.Is(err, fitbit.ErrRetired), errors.Is(err, recorder.ErrRefused):
 		return exitCloud
 	case errors.Is(err, fitbit.ErrUnavailable):
 		return exitAway

@@ -34,6 +34,7 @@ func (r *reader) read() config {
 		Prefix:    r.topic("homeassistant.prefix", "homeassistant"),
 	}
 	c.HomeAssistant.StatusTopic = r.topic("homeassistant.status_topic", "homeassistant/status")
+	c.HomeAssistant.Hub = r.hub()
 	c.Clouds = make(map[string]cloudConfig)
 	for _, b := range backends() {
 		own := r.cloud(b).beside(b)
