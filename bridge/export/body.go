@@ -130,10 +130,10 @@ func WeighIns(past bridge.Past, first, last fitbit.Date) []bridge.WeighIn {
 // first. Where several sources tell of one weighing, it is the one that the weigh-in took.
 func BodyFats(past bridge.Past, first, last fitbit.Date) []fitbit.BodyFat {
 	var all []fitbit.BodyFat
-	add := func(f fitbit.BodyFat) {
-		i, _ := slices.BinarySearchFunc(all, f, byTime)
+	add := func(f fitbit.BodyFat, own bool) {
+		i, _ := slices.BinarySearchFunc(all, f, func(a, b fitbit.BodyFat) int { return a.Time.Compare(b.Time) })
 		for _, near := range all[max(i-1, 0):min(i+1, len(all))] {
-			if near.Time.Sub(f.Time).Abs() <= time.Minute {
+			if !own && near.Time.Sub(f.Time).Abs() <= time.Minute {
 				return // of the same weighing
 			}
 		}
@@ -141,16 +141,13 @@ func BodyFats(past bridge.Past, first, last fitbit.Date) []fitbit.BodyFat {
 	}
 	for _, w := range past.WeighIns() {
 		if w.Fat != nil {
-			all = append(all, *w.Fat)
+			add(*w.Fat, true)
 		}
 	}
-	slices.SortStableFunc(all, byTime)
 	for _, f := range past.Fats {
-		add(f.BodyFat)
+		add(f.BodyFat, false)
 	}
 	return slices.DeleteFunc(all, func(f fitbit.BodyFat) bool { return !within(fitbit.DateOf(f.Time), first, last) })
 }
-
-func byTime(a, b fitbit.BodyFat) int { return a.Time.Compare(b.Time) }
 
 func within(d, first, last fitbit.Date) bool { return !d.Before(first) && !last.Before(d) }

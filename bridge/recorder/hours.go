@@ -25,26 +25,25 @@ type Hour struct {
 // Hours puts readings together, oldest first. Hours that are not over for ten minutes
 // are left for another time.
 func Hours(readings []Reading, now time.Time) []Hour {
-	sums := make(map[time.Time]int) // readings so far; the mean is their sum until then
-	hours := make(map[time.Time]Hour)
+	var hours []Hour
+	var counts []int // of readings; Mean is their sum until all are there
 	for _, r := range readings {
 		start := r.Time.UTC().Truncate(time.Hour)
 		if start.Add(time.Hour + settled).After(now) {
 			continue
 		}
-		h, known := hours[start]
+		i, known := slices.BinarySearchFunc(hours, start, func(h Hour, t time.Time) int { return h.Start.Compare(t) })
 		if !known {
-			h = Hour{start, 0, r.Value, r.Value}
+			hours = slices.Insert(hours, i, Hour{start, 0, r.Value, r.Value})
+			counts = slices.Insert(counts, i, 0)
 		}
+		h := &hours[i]
 		h.Mean, h.Min, h.Max = h.Mean+r.Value, min(h.Min, r.Value), max(h.Max, r.Value)
-		hours[start] = h
-		sums[start]++
+		counts[i]++
 	}
-	list := make([]Hour, 0, len(hours))
-	for start, h := range hours {
-		h.Mean = min(max(h.Mean/float64(sums[start]), h.Min), h.Max) // and no rounding puts it outside
-		list = append(list, h)
+	for i := range hours {
+		h := &hours[i]
+		h.Mean = min(max(h.Mean/float64(counts[i]), h.Min), h.Max) // and no rounding puts it outside
 	}
-	slices.SortStableFunc(list, func(a, b Hour) int { return a.Start.Compare(b.Start) })
-	return list
+	return hours
 }
