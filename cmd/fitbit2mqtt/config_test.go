@@ -113,6 +113,18 @@ func TestConfigOrder(t *testing.T) {
 	}
 }
 
+// What may have been meant by an unknown key is the one that is most like it.
+func TestSuggestion(t *testing.T) {
+	known := []string{"mqtt.url", "homeassistant.url", "mqtt.tls.ca_file", "homeassistant.ca_file", "poll.body"}
+	for key, want := range map[string]string{
+		"mqqt.url": "mqtt.url", "home_assistant.url": "homeassistant.url", "mqtt.ca_file": "mqtt.tls.ca_file", "poll.bodies": "", "mqtt": "must hold keys",
+	} {
+		if got := suggestion(key, known); !strings.Contains(got, want) || want == "" && got != "unknown key" {
+			t.Errorf("%s: %s", key, got)
+		}
+	}
+}
+
 func TestUnknownVariable(t *testing.T) {
 	t.Setenv("FITBIT2MQTT_POLL_BODDY", "4m")
 	if _, err := loadFile(t); err == nil || !strings.Contains(err.Error(), "FITBIT2MQTT_POLL_BODDY: unknown variable") {

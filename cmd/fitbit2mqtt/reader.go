@@ -195,10 +195,21 @@ func suggestion(key string, known []string) string {
 		}
 	}
 	last := key[strings.LastIndex(key, ".")+1:]
+	meant, most := "", -1
 	for _, k := range known {
-		if k[strings.LastIndex(k, ".")+1:] == last {
-			return "unknown key; did you mean " + k + "?"
+		if k[strings.LastIndex(k, ".")+1:] != last {
+			continue
+		}
+		alike := 0 // characters at the beginning
+		for alike < min(len(k), len(key)) && k[alike] == key[alike] {
+			alike++
+		}
+		if alike > most {
+			meant, most = k, alike
 		}
 	}
-	return "unknown key"
+	if meant == "" {
+		return "unknown key"
+	}
+	return "unknown key; did you mean " + meant + "?"
 }
