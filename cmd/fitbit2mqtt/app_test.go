@@ -29,7 +29,7 @@ func TestApp(t *testing.T) {
 	const password, anew = "made-by-the-supervisor", "made-by-it-again"
 	w := newWorldAt(t, defaultRedirect, "anna")
 	w.cloud.Person("anna").WeighIn(time.Now().Add(-time.Hour), 61.5, 30)
-	h := newHub(t, map[string]any{
+	h := newAppHost(t, map[string]any{
 		"google_client_id": clientID, "google_client_secret": clientSecret, "poll_body_seconds": 1, "mqtt_url": "", "mqtt_username": nil,
 		"log_level": "debug", "topic_prefix": "scales",
 	})
@@ -102,7 +102,7 @@ func (w *world) signInInside(t *testing.T, v *visitor, name string) {
 }
 
 // keepsOut checks that the page is for Home Assistant only, and its health for everybody.
-func (h *hub) keepsOut(t *testing.T) {
+func (h *appHost) keepsOut(t *testing.T) {
 	t.Helper()
 	spoofed := map[string]string{"X-Ingress-Path": ingressRoot, "X-Remote-User-Name": ingressUser, "X-Forwarded-For": hubAddr}
 	for name, c := range map[string]struct {
@@ -129,7 +129,7 @@ func (h *hub) keepsOut(t *testing.T) {
 
 // Without a broker there is a page all the same, which says what to do; the log does, too.
 func TestAppWithoutBroker(t *testing.T) {
-	h := newHub(t, map[string]any{})
+	h := newAppHost(t, map[string]any{})
 	for status, want := range map[int]string{
 		http.StatusBadRequest:   "Install the Mosquitto broker app",
 		http.StatusForbidden:    "lacks the service mqtt:want",
@@ -157,7 +157,7 @@ func TestAppWithoutBroker(t *testing.T) {
 // A command says in two lines why there is no broker.
 func TestAppPollWithoutBroker(t *testing.T) {
 	w := newWorldAt(t, defaultRedirect, "anna")
-	newHub(t, map[string]any{"google_client_id": clientID, "google_client_secret": clientSecret})
+	newAppHost(t, map[string]any{"google_client_id": clientID, "google_client_secret": clientSecret})
 	t.Setenv("FITBIT2MQTT_GOOGLE_ENDPOINT", w.server.URL)
 	w.cloud.Person("anna").WeighIn(time.Now().Add(-time.Hour), 61.5, 30)
 	c := begin(t, "connect", "anna")
@@ -177,7 +177,7 @@ func TestAppPollWithoutBroker(t *testing.T) {
 func TestDoctorOfAnApp(t *testing.T) {
 	w := newWorld(t)
 	broker := mosquitto.Start(t, mosquitto.Options{Username: "addons", Password: "made-by-the-supervisor"})
-	h := newHub(t, map[string]any{})
+	h := newAppHost(t, map[string]any{})
 	t.Setenv("FITBIT2MQTT_GOOGLE_ENDPOINT", w.server.URL)
 	h.install(broker, "addons", "made-by-the-supervisor", false)
 	r := invoke(t, "doctor", "--format", "json")

@@ -130,7 +130,7 @@ func put(keys map[string]any, key string, value string) {
 // words puts a problem into the words of whoever reads it: on an app's page there are
 // options, and no keys.
 func (r *reader) words(problem string) string {
-	if r.hub == nil {
+	if r.supervisor == nil {
 		return problem
 	}
 	var pairs []string

@@ -91,7 +91,7 @@ func TestNoApp(t *testing.T) {
 	t.Run("no token", func(t *testing.T) {
 		beApp(t, `{"topic_prefix": "scales"}`)
 		t.Setenv(tokenEnv, "")
-		if c, err := loadFile(t); err != nil || c.MQTT.TopicPrefix != "fitbit2mqtt" || c.MQTT.hub != nil {
+		if c, err := loadFile(t); err != nil || c.MQTT.TopicPrefix != "fitbit2mqtt" || c.MQTT.supervisor != nil {
 			t.Errorf("%+v %v", c, err)
 		}
 	})
@@ -100,7 +100,7 @@ func TestNoApp(t *testing.T) {
 			return // this is an app, of whatever
 		}
 		t.Setenv(tokenEnv, hubToken)
-		if c, err := loadFile(t); err != nil || c.MQTT.hub != nil {
+		if c, err := loadFile(t); err != nil || c.MQTT.supervisor != nil {
 			t.Errorf("%+v %v", c, err)
 		}
 	})
@@ -209,7 +209,7 @@ func TestSupervisorAway(t *testing.T) {
 
 // Whoever has a user of their own at the Supervisor's broker stays that user.
 func TestOwnUserAtTheBroker(t *testing.T) {
-	h := newHub(t, map[string]any{"mqtt_username": "anna", "mqtt_password": "x"})
+	h := newAppHost(t, map[string]any{"mqtt_username": "anna", "mqtt_password": "x"})
 	h.say(http.StatusOK, map[string]any{"host": "b", "port": 1, "username": "addons", "password": "y"})
 	c, err := loadFile(t)
 	if err != nil {

@@ -39,11 +39,11 @@ type mqttConfig struct {
 	URL, Username, Password, ClientID, TopicPrefix string
 	TLS                                            tlsConfig
 	Embedded                                       embeddedConfig
-	hub                                            *supervisor // knows the broker, where there is no URL; nil outside of an app
+	supervisor                                     *supervisor // knows the broker, where there is no URL; nil outside of an app
 }
 
 // embeds reports whether the broker is the embedded one.
-func (c mqttConfig) embeds() bool { return c.URL == "" && c.hub == nil }
+func (c mqttConfig) embeds() bool { return c.URL == "" && c.supervisor == nil }
 
 type tlsConfig struct {
 	CAFile, CertFile, KeyFile, ServerName string
@@ -160,18 +160,18 @@ func (a *app) readConfig() (config, *reader, error) {
 
 // reader reads keys one by one. What it has not been asked for is unknown.
 type reader struct {
-	v        *viper.Viper
-	used     map[string]bool
-	public   map[string]any
-	problems []string
-	path     string      // of the file; empty if there is none
-	unread   bool        // there is one, and it could not be read
-	hub      *supervisor // of the app that this is; nil if it is none
+	v          *viper.Viper
+	used       map[string]bool
+	public     map[string]any
+	problems   []string
+	path       string      // of the file; empty if there is none
+	unread     bool        // there is one, and it could not be read
+	supervisor *supervisor // of the app that this is; nil if it is none
 }
 
 // configError says problems in the words of whoever has to mend them.
 func (r *reader) configError(problems ...string) *configError {
-	e := &configError{inApp: r.hub != nil}
+	e := &configError{inApp: r.supervisor != nil}
 	for _, p := range problems {
 		e.problems = append(e.problems, r.words(p))
 	}
@@ -181,7 +181,7 @@ func (r *reader) configError(problems ...string) *configError {
 // options reads the options of an app.
 func (r *reader) options(path string) {
 	keys, problems := readOptions(path)
-	r.path, r.hub, r.problems = path, newSupervisor(), problems
+	r.path, r.supervisor, r.problems = path, newSupervisor(), problems
 	if err := r.v.MergeConfigMap(keys); err != nil {
 		r.problem(path, "%v", err)
 	}

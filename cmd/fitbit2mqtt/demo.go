@@ -172,7 +172,7 @@ func (a *app) demoConfig(ctx context.Context, f demoFlags) (config, error) {
 		return c, err
 	}
 	c.DataDir, c.StoreKey = f.data, ""
-	c.MQTT.URL, c.MQTT.ClientID, c.MQTT.hub = f.broker, "", nil
+	c.MQTT.URL, c.MQTT.ClientID, c.MQTT.supervisor = f.broker, "", nil
 	if u, err := url.Parse(f.broker); err == nil && u.User != nil {
 		c.MQTT.Username, c.MQTT.Password = "", "" // the address brings its own
 	}

@@ -67,7 +67,7 @@ func (d *doctor) folder() finding {
 		return bad(check, exitStorage, "let the user this program runs as get at "+path, "%s", err)
 	case !info.IsDir():
 		return bad(check, exitStorage, "set data_dir to a folder", "%s is no folder", path)
-	case info.Mode().Perm()&0o077 != 0 && d.read.hub == nil: // an app's folder is nobody else's, whatever its mode
+	case info.Mode().Perm()&0o077 != 0 && d.read.supervisor == nil: // an app's folder is nobody else's, whatever its mode
 		return bad(check, exitStorage, "chmod 700 "+path, "others can look into %s (mode %04o)", path, info.Mode().Perm())
 	}
 	if s, ok := info.Sys().(*syscall.Stat_t); ok && int(s.Uid) != os.Geteuid() {

@@ -63,7 +63,7 @@ const advised = "a long-lived access token: docs/home-assistant.md says how to g
 // options say where to go, and with which token. An app of Home Assistant's is given both
 // by its supervisor; that token opens nothing else, and is sent nowhere else.
 func (f *hubFlags) options(c hubConfig) (o recorder.Options, err error) {
-	supervisor := os.Getenv("SUPERVISOR_TOKEN")
+	supervisor := os.Getenv(tokenEnv)
 	switch {
 	case !f.address.IsZero():
 		o.Address = f.address

@@ -1,191 +1,116 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
-	"net"
-	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
-	"sync"
 	"testing"
 
-	"github.com/fitbit2mqtt/fitbit2mqtt/internal/mosquitto"
+	"github.com/fitbit2mqtt/fitbit2mqtt/internal/homeassistant"
 )
 
-const (
-	hubToken    = "supervisor-token-that-must-never-show"
-	ingressRoot = "/api/hassio_ingress/qO2Fz_4Y-token"
-	ingressUser = "paula"
-	// On Linux the whole of 127.0.0.0/8 is this machine: one address for the Supervisor,
-	// one for another app on its network.
-	hubAddr, otherApp = "127.0.0.2", "127.0.0.3"
-)
-
-// hub is Home Assistant with its Supervisor, as an app sees them from where it runs: a
-// file of options, an API, and a proxy in front of the page. It is written from their
-// documentation.
+// hub is a Home Assistant that has seen what a bridge announces, and a token for it.
 type hub struct {
-	tb      testing.TB
-	options string // the file
-	listen  string // where the app's page is
-	base    string // where a browser finds the page inside Home Assistant
-
-	mu     sync.Mutex
-	status int            // of the answer about the broker
-	answer map[string]any // or of what it says
-	asked  int
-	denied int // requests without the token
+	*homeassistant.Hub
+	t          *testing.T
+	url, token string
+	tokenFile  string
 }
 
-// newHub starts a hub and makes this process an app of it, with these options.
-func newHub(t *testing.T, options map[string]any) *hub {
+func newHub(t *testing.T) *hub {
 	t.Helper()
-	h := &hub{tb: t, options: filepath.Join(t.TempDir(), "options.json"), listen: freeAddr(t), status: http.StatusBadRequest}
-	h.configure(options)
-	api := h.serve(t, hubAddr+":0", http.HandlerFunc(h.api))
-	h.base = h.serve(t, "127.0.0.1:0", h.ingress()) + ingressRoot + "/"
-	for name, value := range map[string]string{
-		tokenEnv: hubToken, optionsEnv: h.options, supervisorEnv: api, envPrefix + "WEB_LISTEN": h.listen,
-	} {
-		t.Setenv(name, value)
-	}
+	h := &hub{Hub: homeassistant.New("2026.11.0"), t: t, tokenFile: filepath.Join(t.TempDir(), "token")}
+	s := httptest.NewServer(h.Hub)
+	t.Cleanup(s.Close)
+	h.url = s.URL
+	h.present(h.Token(true))
 	return h
 }
 
-func (h *hub) serve(t *testing.T, addr string, handler http.Handler) (base string) {
-	t.Helper()
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &httptest.Server{Listener: l, Config: &http.Server{Handler: handler}}
-	s.Start()
-	t.Cleanup(s.Close)
-	return s.URL
-}
-
-// configure writes the options, as the Supervisor does before it starts an app.
-func (h *hub) configure(options map[string]any) {
-	h.tb.Helper()
-	b, err := json.Marshal(options)
-	if err != nil {
-		h.tb.Fatal(err)
-	}
-	if err := os.WriteFile(h.options, b, 0o600); err != nil {
-		h.tb.Fatal(err)
-	}
-	if err := os.Chmod(filepath.Dir(h.options), 0o755); err != nil { // as the Supervisor leaves it
-		h.tb.Fatal(err)
+// present puts a token into the file, as an editor does.
+func (h *hub) present(token string) {
+	h.t.Helper()
+	h.token = token
+	if err := os.WriteFile(h.tokenFile, []byte(token+"\n"), 0o600); err != nil {
+		h.t.Fatal(err)
 	}
 }
 
-// install makes a broker the one that the Supervisor names. Port is as it is written there.
-func (h *hub) install(b *mosquitto.Broker, username, password string, quoted bool) {
-	h.tb.Helper()
-	host, number, err := net.SplitHostPort(b.Addr())
-	if err != nil {
-		h.tb.Fatal(err)
+// discover lets a bridge run once and takes in what it announces.
+func (h *hub) discover(w *world, people ...string) {
+	h.t.Helper()
+	broker := ownBroker(h.t)
+	o := observe(h.t, broker)
+	bridge := begin(h.t, "run", "--config", w.config(broker))
+	for _, name := range people {
+		o.heard("fitbit2mqtt/"+name+"/connection", `"state":"ok"`)
 	}
-	var port any = json.Number(number)
-	if quoted {
-		port = number
-	}
-	h.say(http.StatusOK, map[string]any{
-		"addon": "core_mosquitto", "host": host, "port": port, "ssl": false, "protocol": "3.1.1", "username": username, "password": password,
-	})
-}
-
-// say has the Supervisor answer like that about the broker.
-func (h *hub) say(status int, data map[string]any) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.status, h.answer = status, data
-}
-
-func (h *hub) api(w http.ResponseWriter, r *http.Request) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	reply := func(status int, result string, data map[string]any) {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(status)
-		_ = json.NewEncoder(w).Encode(map[string]any{"result": result, "data": data, "message": "as it is"})
-	}
-	switch {
-	case r.Header.Get("Authorization") != "Bearer "+hubToken:
-		h.denied++
-		reply(http.StatusUnauthorized, "error", nil)
-	case r.Method != http.MethodGet || r.URL.Path != "/services/mqtt": // all that the manifest asks for
-		reply(http.StatusForbidden, "error", nil)
-	case h.status != http.StatusOK:
-		h.asked++
-		reply(h.status, "error", nil)
-	default:
-		h.asked++
-		reply(http.StatusOK, "ok", h.answer)
-	}
-}
-
-// ingress is what a browser goes through: Home Assistant, which says under which path
-// the page is, and the Supervisor, which says who asks and takes nobody's word for it.
-func (h *hub) ingress() http.Handler {
-	return http.StripPrefix(ingressRoot, &httputil.ReverseProxy{
-		Rewrite: func(p *httputil.ProxyRequest) {
-			p.SetURL(&url.URL{Scheme: "http", Host: h.listen})
-			p.Out.Host = p.In.Host // both pass it on
-			p.Out.Header.Set("X-Forwarded-For", "192.168.1.20, 127.0.0.1, 172.30.32.1")
-			p.Out.Header.Set("X-Forwarded-Host", p.In.Host)
-			p.Out.Header.Set("X-Forwarded-Proto", "http")
-			p.Out.Header.Set("X-Ingress-Path", ingressRoot)
-			p.Out.Header.Set("X-Remote-User-Id", "4711")
-			p.Out.Header.Set("X-Remote-User-Name", ingressUser)
-			p.Out.Header.Set("X-Remote-User-Display-Name", "Paula P.")
-		},
-		Transport:    from(hubAddr),
-		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
-	})
-}
-
-// from makes requests from an address.
-func from(ip string) *http.Transport {
-	return &http.Transport{DisableKeepAlives: true, DialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}).DialContext}
-}
-
-// knock asks for a path of the page from elsewhere than through Home Assistant.
-func (h *hub) knock(ip, host, path string, header map[string]string) (status int, body string) {
-	h.tb.Helper()
-	r, err := http.NewRequestWithContext(h.tb.Context(), http.MethodGet, "http://"+h.listen+path, nil)
-	if err != nil {
-		h.tb.Fatal(err)
-	}
-	r.Host = host
-	for name, value := range header {
-		r.Header.Set(name, value)
-	}
-	res, err := (&http.Client{Transport: from(ip), Timeout: patience}).Do(r)
-	if err != nil {
-		h.tb.Fatal(err)
-	}
-	defer res.Body.Close()
-	var b bytes.Buffer
-	if _, err := b.ReadFrom(res.Body); err != nil {
-		h.tb.Fatal(err)
-	}
-	return res.StatusCode, b.String()
-}
-
-// secretless fails if any of the texts holds what only the Supervisor and the app know.
-func (h *hub) secretless(secrets []string, texts ...string) {
-	h.tb.Helper()
-	for _, text := range texts {
-		for _, secret := range append(secrets, hubToken) {
-			if strings.Contains(text, secret) {
-				h.tb.Errorf("%s shows in:\n%s", secret, text)
+	announced := func() (n int) {
+		for topic, payload := range o.retained {
+			if strings.HasPrefix(topic, "homeassistant/device/") && strings.Contains(payload, `"resting_heart_rate"`) {
+				n++
 			}
 		}
+		return n
 	}
+	o.until("everybody is announced", func() bool { return announced() == len(people) })
+	if r := bridge.end(); r.code != exitOK {
+		h.t.Fatalf("%+v", r)
+	}
+	for topic, payload := range o.replayed() {
+		if !strings.HasPrefix(topic, "homeassistant/device/") {
+			continue
+		}
+		var device struct {
+			Components map[string]struct {
+				UniqueID        string `json:"unique_id"`
+				DefaultEntityID string `json:"default_entity_id"`
+			} `json:"components"`
+		}
+		if err := json.Unmarshal([]byte(payload), &device); err != nil {
+			h.t.Fatalf("%s: %v", topic, err)
+		}
+		for _, c := range device.Components {
+			h.Put(homeassistant.Entity{ID: c.DefaultEntityID, UniqueID: c.UniqueID})
+		}
+	}
+}
+
+// enable switches one of anna's entities on or off at Home Assistant.
+func (h *hub) enable(config, key string, on bool) {
+	h.t.Helper()
+	e := homeassistant.Entity{ID: "sensor.anna_" + key, UniqueID: "fitbit2mqtt_" + uidOf(h.t, config, "anna") + "_" + key}
+	if !on {
+		e.DisabledBy = "user"
+	}
+	h.Put(e)
+}
+
+func uidOf(t *testing.T, config, account string) string {
+	t.Helper()
+	r := invoke(t, "accounts", "list", "--format", "json", "--config", config)
+	var list []accountRow
+	if err := json.Unmarshal([]byte(r.out), &list); err != nil {
+		t.Fatalf("%+v: %v", r, err)
+	}
+	i := slices.IndexFunc(list, func(a accountRow) bool { return a.Name == account })
+	return list[i].UID
+}
+
+// push runs a push and decodes what it says.
+func (h *hub) push(config string, args ...string) (rows []pushRow, r result) {
+	h.t.Helper()
+	r = invoke(h.t, append([]string{"history", "push", "--config", config, "--ha-url", h.url, "--ha-token-file", h.tokenFile, "--format", "json"}, args...)...)
+	if r.out != "" {
+		if err := json.Unmarshal([]byte(r.out), &rows); err != nil {
+			h.t.Fatalf("%+v: %v", r, err)
+		}
+	}
+	if strings.Contains(r.out+r.err, h.token) {
+		h.t.Errorf("the token shows in %+v", r)
+	}
+	return rows, r
 }

@@ -174,7 +174,7 @@ func (c mqttConfig) options() mqtt.Options {
 // is another one once the broker has been installed again. Whoever has a user of their
 // own there stays that user.
 func (c mqttConfig) locate(ctx context.Context) (mqtt.Place, error) {
-	place, err := c.hub.broker(ctx)
+	place, err := c.supervisor.broker(ctx)
 	if c.Username != "" {
 		place.Username, place.Password = c.Username, c.Password
 	}

@@ -60,7 +60,7 @@ func (r *reader) read() config {
 func (r *reader) mqtt() mqttConfig {
 	c := mqttConfig{
 		URL: r.text("mqtt.url", ""), Username: r.str("mqtt.username", ""), Password: r.secret("mqtt.password"),
-		hub: r.hub, ClientID: r.str("mqtt.client_id", ""), TopicPrefix: r.topic("mqtt.topic_prefix", "fitbit2mqtt"),
+		supervisor: r.supervisor, ClientID: r.str("mqtt.client_id", ""), TopicPrefix: r.topic("mqtt.topic_prefix", "fitbit2mqtt"),
 		TLS: tlsConfig{
 			CAFile: expandHome(r.str("mqtt.tls.ca_file", "")), CertFile: expandHome(r.str("mqtt.tls.cert_file", "")),
 			KeyFile:    expandHome(r.str("mqtt.tls.key_file", "")),
@@ -128,8 +128,8 @@ func (r *reader) panel() webConfig {
 	c := webConfig{
 		Listen: listen, BaseURL: r.web("web.base_url", ""), Password: r.secret("web.password"), TrustedProxies: r.list("web.trusted_proxies"),
 	}
-	if r.hub != nil {
-		c.Ingress = r.hub.address()
+	if r.supervisor != nil {
+		c.Ingress = r.supervisor.address()
 		c.TrustedProxies = append(c.TrustedProxies, c.Ingress.String())
 	}
 	for _, p := range c.TrustedProxies {
