@@ -66,7 +66,8 @@ func (p *Person) Missing(ctx context.Context, metrics []fitbit.Metric, first, la
 
 // Errand says how to fetch.
 type Errand struct {
-	Source fitbit.Source
+	Source  fitbit.Source
+	Metrics []fitbit.Metric // all that was asked for, even where nothing of it is missing
 	// Wait sleeps until the cloud's budget is there again, or returns why it will not:
 	// then the errand ends with that.
 	Wait func(ctx context.Context, until time.Time) error
@@ -79,19 +80,16 @@ type Errand struct {
 // the shelf's; what was fetched before stays.
 func (p *Person) Fetch(ctx context.Context, e Errand, steps []Step) (denied []fitbit.Metric, err error) {
 	done, all := 0, 0
-	granted := make(map[fitbit.Metric]bool)
 	for _, s := range steps {
 		all += s.Days()
-		granted[s.Metric] = true
 	}
 	for _, s := range steps {
-		if granted[s.Metric] {
+		if !slices.Contains(denied, s.Metric) {
 			err := p.step(ctx, e, s)
 			switch {
 			case errors.Is(err, fitbit.ErrPermission):
-				granted[s.Metric] = false
 				denied = append(denied, s.Metric)
-				if s.Metric == fitbit.WeightMetric || len(denied) == len(granted) {
+				if s.Metric == fitbit.WeightMetric || len(denied) == len(e.Metrics) {
 					return denied, err
 				}
 			case err != nil:

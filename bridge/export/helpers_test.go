@@ -175,7 +175,7 @@ func (l *lab) fetch(ctx context.Context, first, last string, metrics ...fitbit.M
 	if err != nil {
 		return p, nil, err
 	}
-	denied, err = p.Fetch(ctx, export.Errand{Source: l.source, Wait: func(ctx context.Context, until time.Time) error {
+	denied, err = p.Fetch(ctx, export.Errand{Source: l.source, Metrics: metrics, Wait: func(ctx context.Context, until time.Time) error {
 		l.waited = append(l.waited, until)
 		l.now = until
 		l.usage = fitbit.Usage{}

@@ -147,7 +147,7 @@ func (a *app) bring(ctx context.Context, h *house, w wanted, metrics []fitbit.Me
 		return d, unbrought(strange, d.account.Name)
 	}
 	bar := newProgress(a.err)
-	denied, err := d.Fetch(ctx, export.Errand{Source: source, Wait: bar.wait, Progress: bar.show}, steps)
+	denied, err := d.Fetch(ctx, export.Errand{Source: source, Metrics: metrics, Wait: bar.wait, Progress: bar.show}, steps)
 	bar.clear()
 	if errors.Is(err, context.Canceled) {
 		bar.say("Stopped. What came is kept: the same command goes on from there.\n")
