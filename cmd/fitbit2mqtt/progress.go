@@ -22,10 +22,15 @@ func newProgress(w io.Writer) *progress {
 	return &progress{w: w, seen: isFile && isTerminal(f), start: time.Now()}
 }
 
-// isTerminal reports whether somebody sits at the other end.
+// isTerminal reports whether somebody sits at the other end. The null device is a character
+// device, too, and where a stream leads does not show in its name.
 func isTerminal(f *os.File) bool {
 	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && info.Name() != "null"
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return false
+	}
+	null, err := os.Stat(os.DevNull)
+	return err != nil || !os.SameFile(info, null)
 }
 
 // show draws the bar for so much done of all.

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -68,4 +71,30 @@ func TestWaitForTheCloud(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// What goes nowhere is seen by nobody, whatever the stream is called. Cron jobs are such.
+func TestNobodySitsAtNowhere(t *testing.T) {
+	t.Parallel()
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []*os.File{null, file} {
+		fd, err := syscall.Dup(int(f.Fd()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		stderr := os.NewFile(uintptr(fd), "/dev/stderr") // as the runtime calls it, redirected or not
+		if isTerminal(stderr) {
+			t.Errorf("%s is taken for a terminal", f.Name())
+		}
+		if err := errors.Join(stderr.Close(), f.Close()); err != nil {
+			t.Error(err)
+		}
+	}
 }
