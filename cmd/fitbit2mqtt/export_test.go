@@ -2,10 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -223,6 +225,42 @@ func TestExportOut(t *testing.T) {
 	info, err := os.Stat(out)
 	if list, derr := os.ReadDir(folder); err != nil || derr != nil || len(list) != 2 || info.Mode().Perm() != 0o644 {
 		t.Errorf("%v, %v, %v", list, info, err)
+	}
+}
+
+// What is no file takes the bytes as they come: nothing is put in its place. A dash is
+// standard output, as is its own name, which may be somebody's file to append to.
+func TestExportToAStream(t *testing.T) {
+	t.Parallel()
+	_, config := seasons(t, "google")
+	args := []string{"weight", "--account", "anna", "--date", "2025-03-03"}
+	want := exported(t, config, args...)
+	for _, out := range []string{"-", "/dev/stdout"} {
+		if got := exported(t, config, append(args, "--out", out)...); got != want {
+			t.Errorf("--out %s: %q", out, got)
+		}
+	}
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	heard := make(chan string, 1)
+	go func() {
+		b, err := os.ReadFile(pipe)
+		heard <- fmt.Sprint(string(b), err)
+	}()
+	exported(t, config, append(args, "--out", pipe)...)
+	if got := <-heard; got != want+"<nil>" {
+		t.Errorf("the pipe's reader has %s", got)
+	}
+	exported(t, config, append(args, "--out", os.DevNull)...)
+	for path, mode := range map[string]os.FileMode{pipe: os.ModeNamedPipe, os.DevNull: os.ModeCharDevice} {
+		if info, err := os.Stat(path); err != nil || info.Mode()&mode == 0 {
+			t.Errorf("%v, %v", info, err)
+		}
+	}
+	if _, err := os.Stat("-"); err == nil {
+		t.Error("there is a file called -")
 	}
 }
 

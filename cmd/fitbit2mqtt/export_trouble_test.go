@@ -47,7 +47,7 @@ func TestBadExports(t *testing.T) {
 		{"no such folder", "export weight --account anna --out " + folder + "/none/a.csv", exitStorage},
 		{"a folder", "export weight --account anna --out " + folder, exitStorage},
 		{"no folder", "export weight --account anna --out " + plain + "/a.csv", exitStorage},
-		{"no file", "export weight --account anna --out /dev/null", exitStorage},
+		{"a full device", "export weight --account ben --out /dev/full", exitStorage},
 		{"no metric to draw", "chart", exitUsage},
 		{"unknown metric to draw", "chart steps --out a.svg", exitUsage},
 		{"nobody to draw", "chart weight --account carla --out " + folder + "/a.svg", exitUsage},
@@ -75,9 +75,15 @@ func TestBadExports(t *testing.T) {
 	say("sign-in gone, and known to be", exitCloud, "export hrv --account anna")
 	w.cloud.RetireFitbit()
 	say("cloud gone", exitCloud, "export hrv --account ben")
+	args := []string{"export", "hrv", "--account", "ben", "--local", "--out", filepath.Join(folder, "a.csv"), "--config", config}
 	if os.Geteuid() == 0 { // modes do not bind root
 		theirs(t, w.dir, config, folder)
-		r.note("nowhere that may be written to", exitStorage, hobbled(t, "nobody", "export", "hrv", "--account", "ben", "--local", "--out", filepath.Join(folder, "a.csv"), "--config", config))
+		r.note("nowhere that may be written to", exitStorage, hobbled(t, "nobody", args...))
+	} else {
+		if err := os.Chmod(folder, 0o500); err != nil {
+			t.Fatal(err)
+		}
+		r.note("nowhere that may be written to", exitStorage, invoke(t, args...))
 	}
 	if list, err := os.ReadDir(folder); err != nil || len(list) != 1 {
 		t.Errorf("left behind: %v, %v", list, err)

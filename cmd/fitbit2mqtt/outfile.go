@@ -12,9 +12,11 @@ import (
 
 // save has a file written beside the one of that path, and puts it there when it is
 // complete: whatever goes wrong, there is no half file, and one that was there before
-// stays as it was. Without a path it is standard output that is written to.
+// stays as it was. Without a path it is standard output that is written to. What is no
+// file, but takes bytes, gets them as they come.
 func (a *app) save(path string, write func(io.Writer) error) error {
-	if path == "" {
+	switch path {
+	case "", "-", "/dev/stdout": // which may lead to a file that others write to as well
 		t := &sink{w: a.out}
 		if err := write(t); t.err == nil {
 			return err
@@ -26,7 +28,10 @@ func (a *app) save(path string, write func(io.Writer) error) error {
 	}
 	mode := fs.FileMode(0o600) // these are somebody's own data
 	if info, err := os.Stat(path); err == nil {
-		if !info.Mode().IsRegular() {
+		switch kind := info.Mode().Type(); {
+		case kind&(fs.ModeNamedPipe|fs.ModeCharDevice) != 0:
+			return stream(path, write)
+		case kind != 0:
 			return fail(exitStorage, "give --out the name of a file", "%s is not a file", path)
 		}
 		mode = info.Mode().Perm()
@@ -58,6 +63,19 @@ func (a *app) save(path string, write func(io.Writer) error) error {
 		return unwritten(path, err)
 	}
 	return unwritten(path, sqlite.SyncFolder(folder))
+}
+
+// stream has a pipe or device written to.
+func stream(path string, write func(io.Writer) error) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return unwritten(path, err)
+	}
+	t := &sink{w: f}
+	if err = write(t); t.err != nil {
+		err = unwritten(path, t.err)
+	}
+	return errors.Join(err, f.Close())
 }
 
 // sink remembers what its writer failed with.
