@@ -68,7 +68,8 @@ type Usage struct {
 	Limit     int   // requests that the cloud allows in a window
 	Remaining int   // of them, in the window that runs, as far as this source knows
 	// Reset is when the window that runs ends; zero if none runs or nobody knows.
-	Reset time.Time
+	Reset  time.Time
+	Window time.Duration // how long a whole one is
 }
 
 // Window is a span of time: From is included, To is not. A zero To is open.

@@ -71,8 +71,9 @@ type Errand struct {
 	// Wait sleeps until the cloud's budget is there again, or returns why it will not:
 	// then the errand ends with that.
 	Wait func(ctx context.Context, until time.Time) error
-	// Progress is told how many days of all are there; may be nil.
-	Progress func(done, all int)
+	// Progress is told how many days of all are there, and for how long the rest will have
+	// to wait for the cloud's budget, as far as that can be foreseen; may be nil.
+	Progress func(done, all int, waits time.Duration)
 }
 
 // Fetch fetches steps and keeps each as soon as it is there. What was not granted is
@@ -83,6 +84,7 @@ func (p *Person) Fetch(ctx context.Context, e Errand, steps []Step) (denied []fi
 	for _, s := range steps {
 		all += s.Days()
 	}
+	before := usage(e.Source).Requests
 	for _, s := range steps {
 		if !slices.Contains(denied, s.Metric) {
 			err := p.step(ctx, e, s)
@@ -97,7 +99,8 @@ func (p *Person) Fetch(ctx context.Context, e Errand, steps []Step) (denied []fi
 			}
 		}
 		if done += s.Days(); e.Progress != nil {
-			e.Progress(done, all)
+			u := usage(e.Source)
+			e.Progress(done, all, p.waits(u, int(u.Requests-before)*(all-done)/done))
 		}
 	}
 	return denied, nil
@@ -125,17 +128,34 @@ func (p *Person) step(ctx context.Context, e Errand, s Step) error {
 	}
 }
 
-// spent is when to ask again if the budget is nearly used up: the last tenth is for the
-// bridge, whose weigh-ins will not wait. Zero: now.
-func (p *Person) spent(source fitbit.Source) time.Time {
-	metered, ok := source.(fitbit.Metered)
-	if !ok {
-		return time.Time{}
+// usage is a source's; the zero value if it does not count.
+func usage(source fitbit.Source) fitbit.Usage {
+	if metered, ok := source.(fitbit.Metered); ok {
+		return metered.Usage()
 	}
-	if u := metered.Usage(); 10*u.Remaining < u.Limit && u.Reset.After(p.now()) {
+	return fitbit.Usage{}
+}
+
+// reserved is the tenth of a cloud's budget that is for the bridge, whose weigh-ins will
+// not wait: with less than that left, nothing is asked for.
+func reserved(u fitbit.Usage) int { return (u.Limit + 9) / 10 }
+
+// spent is when to ask again if the budget is nearly used up. Zero: now.
+func (p *Person) spent(source fitbit.Source) time.Time {
+	if u := usage(source); u.Remaining < reserved(u) && u.Reset.After(p.now()) {
 		return u.Reset
 	}
 	return time.Time{}
+}
+
+// waits is for how long so many requests have to wait for the budget.
+func (p *Person) waits(u fitbit.Usage, requests int) time.Duration {
+	window := u.Limit - reserved(u) + 1 // requests that we may send in one
+	beyond := requests - max(u.Remaining-reserved(u)+1, 0)
+	if u.Limit == 0 || beyond <= 0 {
+		return 0
+	}
+	return max(u.Reset.Sub(p.now()), 0) + time.Duration((beyond-1)/window)*u.Window
 }
 
 // fetch asks for one step, and returns all of its days: those without anything are known

@@ -114,6 +114,39 @@ func TestBudget(t *testing.T) {
 	}
 }
 
+// Whoever waits is told what the cloud's budget will make of it: a year of days at a cloud
+// that allows a fifth of it within an hour takes hours, however fast it answers.
+func TestWaitsAreForeseen(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	begun, requests := l.now, int64(0)
+	window := func(reset time.Time) {
+		l.usage = fitbit.Usage{Requests: requests, Limit: 100, Remaining: 100, Reset: reset, Window: time.Hour}
+	}
+	window(begun.Add(20 * time.Minute))
+	l.samples = func(fitbit.Window) ([]fitbit.HeartSample, error) {
+		requests++
+		l.usage.Requests, l.usage.Remaining = requests, l.usage.Remaining-1
+		return nil, nil
+	}
+	l.wait = func(_ context.Context, until time.Time) error {
+		window(until.Add(time.Hour))
+		return nil
+	}
+	if _, _, err := l.fetch(t.Context(), "2026-01-01", "2026-07-19", export.Samples); err != nil {
+		t.Fatal(err)
+	}
+	// 91 of 200 days until 11:20, 91 until 12:20, and the rest then.
+	for done, want := range map[int]time.Duration{1: 80 * time.Minute, 91: 80 * time.Minute, 92: time.Hour, 182: time.Hour, 183: 0, 200: 0} {
+		if got := l.ahead[done-1]; got != want {
+			t.Errorf("after %d days: %v, want %v", done, got, want)
+		}
+	}
+	if got := l.now.Sub(begun); got != 80*time.Minute {
+		t.Errorf("waited %v", got)
+	}
+}
+
 // What was not granted is left out, unless it is what the rest hangs on.
 func TestPermission(t *testing.T) {
 	t.Parallel()

@@ -109,6 +109,7 @@ type lab struct {
 	now     time.Time
 	account bridge.Account
 	waited  []time.Time
+	ahead   []time.Duration // the waits that were foreseen
 	wait    func(context.Context, time.Time) error
 }
 
@@ -183,7 +184,7 @@ func (l *lab) fetch(ctx context.Context, first, last string, metrics ...fitbit.M
 			return l.wait(ctx, until)
 		}
 		return nil
-	}}, steps)
+	}, Progress: func(_, _ int, waits time.Duration) { l.ahead = append(l.ahead, waits) }}, steps)
 	return p, denied, err
 }
 

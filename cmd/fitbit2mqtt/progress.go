@@ -15,6 +15,9 @@ type progress struct {
 	seen   bool
 	start  time.Time
 	waited time.Duration // of which the cloud kept us waiting
+
+	bar     string        // as it was shown last
+	stalled time.Duration // for how long we have waited since
 }
 
 func newProgress(w io.Writer) *progress {
@@ -33,9 +36,10 @@ func isTerminal(f *os.File) bool {
 	return err != nil || !os.SameFile(info, null)
 }
 
-// show draws the bar for so much done of all.
-func (p *progress) show(done, all int) {
-	p.say(bar(done, all, time.Since(p.start)-p.waited))
+// show draws the bar for so much done of all, when the rest has to wait for so long.
+func (p *progress) show(done, all int, waits time.Duration) {
+	p.bar, p.stalled = bar(done, all), 0
+	p.say(p.bar + left(done, all, time.Since(p.start)-p.waited, waits))
 }
 
 // say replaces the line.
@@ -47,18 +51,23 @@ func (p *progress) say(line string) {
 
 func (p *progress) clear() { p.say("") }
 
-// bar is how far it is, and how much longer it takes if it goes on as fast.
-func bar(done, all int, elapsed time.Duration) string {
+// bar is how far it is.
+func bar(done, all int) string {
 	const width = 30
 	all = max(all, 1)
 	done = min(max(done, 0), all)
 	full := width * done / all
-	line := fmt.Sprintf("[%s%s] %3d %%", strings.Repeat("#", full), strings.Repeat("-", width-full), 100*done/all)
-	if done == 0 || done == all || elapsed <= 0 {
-		return line
+	return fmt.Sprintf("[%s%s] %3d %%", strings.Repeat("#", full), strings.Repeat("-", width-full), 100*done/all)
+}
+
+// left is how much longer it takes if it goes on as fast as in the time that it worked, or
+// as the cloud lets it: it does the one during the other.
+func left(done, all int, worked, waits time.Duration) string {
+	if done <= 0 || done >= all || worked <= 0 {
+		return ""
 	}
-	left := time.Duration(float64(elapsed) / float64(done) * float64(all-done))
-	return line + "  " + about(left) + " left"
+	work := time.Duration(float64(worked) / float64(done) * float64(all-done))
+	return "  " + about(max(work, waits)) + " left"
 }
 
 // about is a time span as people say it.

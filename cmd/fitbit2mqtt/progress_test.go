@@ -18,22 +18,24 @@ import (
 func TestBar(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		done, all int
-		elapsed   time.Duration
-		want      string
+		done, all     int
+		worked, waits time.Duration
+		want          string
 	}{
-		{0, 365, 0, "[------------------------------]   0 %"},
-		{0, 365, time.Minute, "[------------------------------]   0 %"},
-		{1, 365, time.Second, "[------------------------------]   0 %  7 min left"},
-		{90, 365, 30 * time.Second, "[#######-----------------------]  24 %  2 min left"},
-		{182, 365, 10 * time.Second, "[##############----------------]  49 %  11 s left"},
-		{5, 365, 2 * time.Minute, "[------------------------------]   1 %  2 h 24 min left"},
-		{365, 365, time.Hour, "[##############################] 100 %"},
-		{400, 365, time.Hour, "[##############################] 100 %"},
-		{0, 0, 0, "[------------------------------]   0 %"},
+		{0, 365, 0, 0, "[------------------------------]   0 %"},
+		{0, 365, time.Minute, 0, "[------------------------------]   0 %"},
+		{1, 365, time.Second, 0, "[------------------------------]   0 %  7 min left"},
+		{90, 365, 30 * time.Second, 0, "[#######-----------------------]  24 %  2 min left"},
+		{90, 365, 30 * time.Second, 90 * time.Minute, "[#######-----------------------]  24 %  1 h 30 min left"},
+		{90, 365, time.Hour, 90 * time.Minute, "[#######-----------------------]  24 %  3 h 3 min left"},
+		{182, 365, 10 * time.Second, 0, "[##############----------------]  49 %  11 s left"},
+		{5, 365, 2 * time.Minute, 0, "[------------------------------]   1 %  2 h 24 min left"},
+		{365, 365, time.Hour, time.Hour, "[##############################] 100 %"},
+		{400, 365, time.Hour, 0, "[##############################] 100 %"},
+		{0, 0, 0, 0, "[------------------------------]   0 %"},
 	} {
-		if got := bar(c.done, c.all, c.elapsed); got != c.want {
-			t.Errorf("%d of %d after %v: %q, want %q", c.done, c.all, c.elapsed, got, c.want)
+		if got := bar(c.done, c.all) + left(c.done, c.all, c.worked, c.waits); got != c.want {
+			t.Errorf("%d of %d after %v: %q, want %q", c.done, c.all, c.worked, got, c.want)
 		}
 	}
 }
@@ -63,6 +65,18 @@ func TestWaitForTheCloud(t *testing.T) {
 			}
 		})
 	}
+	synctest.Test(t, func(t *testing.T) { // a cloud that only ever says "soon"
+		p := &progress{w: io.Discard, start: time.Now()}
+		begun, waits := p.start, 0
+		for p.wait(t.Context(), time.Now().Add(50*time.Second)) == nil {
+			if waits++; waits == 2 {
+				p.show(1, 2, 0) // and then gives something
+			}
+		}
+		if waits != 4 || time.Since(begun) != 200*time.Second {
+			t.Errorf("gave up after %d waits, %v", waits, time.Since(begun))
+		}
+	})
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, stop)

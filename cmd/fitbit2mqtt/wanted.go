@@ -178,16 +178,17 @@ func unbrought(err error, account string) error {
 	return fail(code, hint, "%w", err)
 }
 
-// longestUnseen is how long nobody need be told that the cloud's budget is waited for.
+// longestUnseen is for how long nobody need be told that the cloud's budget is waited for
+// and nothing comes.
 const longestUnseen = 2 * time.Minute
 
 // wait sleeps until the cloud's budget is there again, if somebody sees it or it is short.
 func (p *progress) wait(ctx context.Context, until time.Time) error {
-	left := time.Until(until)
-	if !p.seen && left > longestUnseen {
+	left := max(time.Until(until), time.Second)
+	if p.stalled += left; !p.seen && p.stalled > longestUnseen {
 		return &fitbit.RateLimitError{Until: until}
 	}
-	p.say("the cloud allows no more for now; going on at " + until.Local().Format("15:04:05")) //nolint:gosmopolitan // the reader's own clock
+	p.say(strings.TrimSpace(p.bar + "  limit reached; going on at " + until.Local().Format("15:04:05"))) //nolint:gosmopolitan // the reader's own clock
 	timer := time.NewTimer(left)
 	defer timer.Stop()
 	select {

@@ -76,7 +76,7 @@ func (c *Client) Usage() fitbit.Usage {
 	ever, recent := c.rest.Sent()
 	u := fitbit.Usage{
 		Requests: ever, Limit: requestsPerMinute, Remaining: max(requestsPerMinute-recent, 0),
-		Reset: c.now().Truncate(time.Minute).Add(time.Minute),
+		Reset: c.now().Truncate(time.Minute).Add(time.Minute), Window: time.Minute,
 	}
 	if c.rest.Limited() {
 		u.Remaining = 0

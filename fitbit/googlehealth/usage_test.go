@@ -19,7 +19,7 @@ func TestUsage(t *testing.T) {
 	other := l.again()
 	want := func(what string, requests int64, remaining int) {
 		t.Helper()
-		if got := l.client.Usage(); got != (fitbit.Usage{Requests: requests, Limit: 300, Remaining: remaining, Reset: l.clock.Now().Truncate(time.Minute).Add(time.Minute)}) {
+		if got := l.client.Usage(); got != (fitbit.Usage{Requests: requests, Limit: 300, Remaining: remaining, Reset: l.clock.Now().Truncate(time.Minute).Add(time.Minute), Window: time.Minute}) {
 			t.Errorf("%s: usage is %+v, want %d requests, %d left", what, got, requests, remaining)
 		}
 	}

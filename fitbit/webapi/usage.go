@@ -60,7 +60,7 @@ func (c *Client) Usage() fitbit.Usage {
 	b := &c.budget
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	u := fitbit.Usage{Requests: sent, Limit: requestsPerHour, Remaining: requestsPerHour}
+	u := fitbit.Usage{Requests: sent, Limit: requestsPerHour, Remaining: requestsPerHour, Window: time.Hour}
 	if !b.reset.IsZero() {
 		u.Limit, u.Remaining = b.limit, b.limit
 		if c.now().Before(b.reset) {

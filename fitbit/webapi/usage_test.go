@@ -17,7 +17,7 @@ func TestUsage(t *testing.T) {
 	l := newLab(t, fakecloud.FitbitOptions{PerHour: 5})
 	want := func(what string, requests int64, limit, remaining int, reset time.Time) {
 		t.Helper()
-		if got := l.client.Usage(); got != (fitbit.Usage{Requests: requests, Limit: limit, Remaining: remaining, Reset: reset}) {
+		if got := l.client.Usage(); got != (fitbit.Usage{Requests: requests, Limit: limit, Remaining: remaining, Reset: reset, Window: time.Hour}) {
 			t.Errorf("%s: usage is %+v, want %d requests, %d of %d left until %v", what, got, requests, remaining, limit, reset)
 		}
 	}
@@ -62,7 +62,7 @@ func TestUsage(t *testing.T) {
 // TestUsageOfStrangeWords: what is no number, or none that can be, is not believed.
 func TestUsageOfStrangeWords(t *testing.T) {
 	const limit, remaining, reset = "Fitbit-Rate-Limit-Limit", "fitbit-rate-limit-remaining", "Fitbit-rate-limit-reset"
-	nothing := fitbit.Usage{Requests: 1, Limit: 150, Remaining: 150}
+	nothing := fitbit.Usage{Requests: 1, Limit: 150, Remaining: 150, Window: time.Hour}
 	for _, c := range []struct {
 		headers []string
 		want    fitbit.Usage
@@ -72,9 +72,9 @@ func TestUsageOfStrangeWords(t *testing.T) {
 		{[]string{limit, "many", remaining, "149", reset, "60"}, nothing},
 		{[]string{limit, "-150", remaining, "149", reset, "60"}, nothing},
 		{[]string{limit, "0", remaining, "0", reset, "60"}, nothing},
-		{[]string{limit, "150", remaining, "148", reset, "1201"}, fitbit.Usage{Requests: 1, Limit: 150, Remaining: 148, Reset: noon().Add(1201 * time.Second)}},
-		{[]string{limit, "150", remaining, "900", reset, "9999999999"}, fitbit.Usage{Requests: 1, Limit: 150, Remaining: 150, Reset: noon().Add(65 * time.Minute)}},
-		{[]string{limit, "150", remaining, "3", reset, "0"}, fitbit.Usage{Requests: 1, Limit: 150, Remaining: 150}},
+		{[]string{limit, "150", remaining, "148", reset, "1201"}, fitbit.Usage{Requests: 1, Limit: 150, Remaining: 148, Reset: noon().Add(1201 * time.Second), Window: time.Hour}},
+		{[]string{limit, "150", remaining, "900", reset, "9999999999"}, fitbit.Usage{Requests: 1, Limit: 150, Remaining: 150, Reset: noon().Add(65 * time.Minute), Window: time.Hour}},
+		{[]string{limit, "150", remaining, "3", reset, "0"}, fitbit.Usage{Requests: 1, Limit: 150, Remaining: 150, Window: time.Hour}},
 	} {
 		client := serveAll(t, with(sayJSON(berlinProfile), c.headers...))
 		if _, err := client.Settings(t.Context()); err != nil {
