@@ -123,7 +123,7 @@ func TestExportStopped(t *testing.T) {
 	args := []string{"export", "intraday", "--account", "anna", "--from", "2025-02-01", "--to", "2025-03-02", "--out", out, "--config", config}
 	c := begin(t, args...)
 	eventually(t, "the cloud is asked", func() bool { return len(w.cloud.Requests()) >= 5 })
-	if r := c.end(); r.code != exitOK || r.out != "" || r.err != "" {
+	if r := c.end(); r.code != exitOK || r.out != "" || r.err != "Stopped. What came is kept: the same command goes on from there.\n" {
 		t.Errorf("%+v", r)
 	}
 	if list, err := os.ReadDir(filepath.Dir(out)); err != nil || len(list) != 0 {

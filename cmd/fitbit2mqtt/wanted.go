@@ -110,7 +110,11 @@ func (a *app) withData(do func(context.Context, *house) error) func(*cobra.Comma
 			}
 			level.Changed = true
 		}
-		return a.withHouse(func(ctx context.Context, h *house, _ []string) error { return do(ctx, h) })(c, args)
+		err := a.withHouse(func(ctx context.Context, h *house, _ []string) error { return do(ctx, h) })(c, args)
+		if errors.Is(err, context.Canceled) { // which is no failure, but whoever waited for the data has none
+			_, _ = fmt.Fprintln(a.err, "Stopped. What came is kept: the same command goes on from there.")
+		}
+		return err
 	}
 }
 
@@ -149,9 +153,6 @@ func (a *app) bring(ctx context.Context, h *house, w wanted, metrics []fitbit.Me
 	bar := newProgress(a.err)
 	denied, err := d.Fetch(ctx, export.Errand{Source: source, Metrics: metrics, Wait: bar.wait, Progress: bar.show}, steps)
 	bar.clear()
-	if errors.Is(err, context.Canceled) {
-		bar.say("Stopped. What came is kept: the same command goes on from there.\n")
-	}
 	if err != nil {
 		return d, unbrought(err, d.account.Name)
 	}
