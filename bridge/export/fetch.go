@@ -64,6 +64,25 @@ func (p *Person) Missing(ctx context.Context, metrics []fitbit.Metric, first, la
 	return steps, nil
 }
 
+// Unfetched lists the days from first to last of which something was never fetched,
+// oldest first.
+func (p *Person) Unfetched(ctx context.Context, metrics []fitbit.Metric, first, last fitbit.Date) ([]fitbit.Date, error) {
+	fetched := make([]map[fitbit.Date]time.Time, len(metrics))
+	for i, m := range metrics {
+		var err error
+		if fetched[i], err = p.shelf.FetchedAt(ctx, p.owner, m, first, last); err != nil {
+			return nil, err
+		}
+	}
+	var days []fitbit.Date
+	for d := first; !last.Before(d); d = d.AddDays(1) {
+		if slices.ContainsFunc(fetched, func(at map[fitbit.Date]time.Time) bool { return at[d].IsZero() }) {
+			days = append(days, d)
+		}
+	}
+	return days, nil
+}
+
 // Errand says how to fetch.
 type Errand struct {
 	Source  fitbit.Source

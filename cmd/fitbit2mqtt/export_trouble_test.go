@@ -133,6 +133,32 @@ func TestExportToAFullDisk(t *testing.T) {
 	wantFull("write to standard output", result{code: code, err: said.String()})
 }
 
+// Without the cloud there may be holes: whoever gets the data is told of them.
+func TestExportOfWhatIsHere(t *testing.T) {
+	t.Parallel()
+	w, config := seasons(t, "fitbit")
+	exported(t, config, "hrv", "--account", "anna", "--from", "2025-02-03", "--to", "2025-02-05")
+	exported(t, config, "hrv", "--account", "anna", "--date", "2025-02-08")
+	w.cloud.ResetRequests()
+	args := []string{"export", "hrv", "--account", "anna", "--local", "--config", config}
+	for _, c := range []struct{ from, to, said string }{
+		{"2025-02-03", "2025-02-05", ""},
+		{"2025-02-02", "2025-02-05", "Not fetched yet: 1 of 4 days, 2025-02-02"},
+		{"2025-02-03", "2025-02-09", "Not fetched yet: 3 of 7 days, 2025-02-06 to 2025-02-09"},
+		{"2025-01-01", "2025-01-31", "Not fetched yet: 31 of 31 days, 2025-01-01 to 2025-01-31"},
+	} {
+		if c.said != "" {
+			c.said += ". Of those there is only what the bridge has seen, if anything; leave out --local to fetch them.\n"
+		}
+		if r := invoke(t, append(args, "--from", c.from, "--to", c.to)...); r.code != exitOK || r.err != c.said || !strings.HasPrefix(r.out, "date,") {
+			t.Errorf("%s to %s: %+v", c.from, c.to, r)
+		}
+	}
+	if n := len(w.cloud.Requests()); n != 0 {
+		t.Errorf("%d requests", n)
+	}
+}
+
 type fullWriter struct{}
 
 func (fullWriter) Write([]byte) (int, error) { return 0, syscall.ENOSPC }

@@ -140,8 +140,11 @@ func (a *app) bring(ctx context.Context, h *house, w wanted, metrics []fitbit.Me
 			strange = d.Introduce(ctx, source)
 		}
 	}
-	if d.first, d.last, err = span(d.Today()); err != nil || w.local {
+	if d.first, d.last, err = span(d.Today()); err != nil {
 		return d, err
+	}
+	if w.local {
+		return d, a.tellHoles(ctx, d, metrics)
 	}
 	steps, err := d.Missing(ctx, metrics, d.first, d.last)
 	if err != nil || len(steps) == 0 {
@@ -160,6 +163,21 @@ func (a *app) bring(ctx context.Context, h *house, w wanted, metrics []fitbit.Me
 		_, _ = fmt.Fprintf(a.err, "Not granted, and left out: %s.\n", fitbit.Words(denied...)) // the data is worth more than the note
 	}
 	return d, nil
+}
+
+// tellHoles says of which days nothing was fetched.
+func (a *app) tellHoles(ctx context.Context, d data, metrics []fitbit.Metric) error {
+	holes, err := d.Unfetched(ctx, metrics, d.first, d.last)
+	if err != nil || len(holes) == 0 {
+		return err
+	}
+	which := holes[0].String()
+	if len(holes) > 1 {
+		which += " to " + holes[len(holes)-1].String()
+	}
+	_, _ = fmt.Fprintf(a.err, "Not fetched yet: %d of %d days, %s. Of those there is only what the bridge has seen, if anything; leave out --local to fetch them.\n",
+		len(holes), d.last.Sub(d.first)+1, which) // the data is worth more than the note
+	return nil
 }
 
 // unbrought says what to do about a cloud that did not give what was asked for.
