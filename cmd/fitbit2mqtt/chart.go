@@ -96,11 +96,11 @@ func (f *pictureFlags) check(c *cobra.Command, picture choice) (err error) {
 		err = fmt.Errorf("--out %q: the name must end with .svg or .png", f.out)
 	case f.days < 1 || f.days > mostDays:
 		err = fmt.Errorf("--days %d: use 1 to %d", f.days, mostDays)
-	case picture.name != intraday && f.date != "":
+	case picture.name != intraday && c.Flags().Changed("date"):
 		err = errors.New("--date is for intraday: for anything else use --days")
 	case picture.name == intraday && c.Flags().Changed("days"):
 		err = errors.New("intraday is one day: use --date")
-	case f.date != "":
+	case c.Flags().Changed("date"):
 		f.day, err = fitbit.ParseDate(f.date)
 	}
 	if err != nil {

@@ -123,20 +123,23 @@ func (s *spanFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&s.date, "date", "", "one day, instead of --from and --to")
 }
 
-// parse reads them before anything is opened.
+// parse reads them before anything is opened. An empty one is a mistake, too: a script's
+// variable that was not set.
 func (s *spanFlags) parse(c *cobra.Command) error {
 	mistake := func(err error) error { return &usageError{command: c.CommandPath(), err: err} }
-	if s.date != "" {
-		if s.from != "" || s.to != "" {
+	date, from, to := c.Flags().Changed("date"), c.Flags().Changed("from"), c.Flags().Changed("to")
+	if date {
+		if from || to {
 			return mistake(errors.New("--date is one day: leave out --from and --to"))
 		}
-		s.from, s.to = s.date, s.date
+		s.from, from, s.to, to = s.date, true, s.date, true
 	}
 	for _, f := range []struct {
+		said bool
 		text string
 		day  *fitbit.Date
-	}{{s.from, &s.first}, {s.to, &s.last}} {
-		if f.text == "" {
+	}{{from, s.from, &s.first}, {to, s.to, &s.last}} {
+		if !f.said {
 			continue
 		}
 		var err error
