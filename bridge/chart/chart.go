@@ -60,6 +60,7 @@ type Line struct {
 // Options are what a chart says about its lines. The zero value works.
 type Options struct {
 	Title    string         // what a screen reader says of an SVG; not drawn
+	Heading  string         // drawn above the plot, for a picture that stands alone
 	Unit     string         // above the vertical axis: "kg", "%", "bpm", "ms"
 	Decimals int            // of the vertical axis, at most; as few as its steps need
 	From, To time.Time      // the horizontal axis; where zero, it fits the points

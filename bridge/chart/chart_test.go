@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -141,6 +142,23 @@ func TestLongNamesLeaveTheUnitAlone(t *testing.T) {
 	got := strings.Join(texts(t, svg(t, chart.Options{Width: 340, Unit: "a unit that is none"}, lines...)), "\n")
 	if strings.Contains(got, "long long long long long long") || strings.Count(got, "…") != 2 {
 		t.Errorf("not shortened:\n%s", got)
+	}
+}
+
+// A heading is drawn from the plot's left edge on, as far as the legend leaves room.
+func TestHeading(t *testing.T) {
+	o := chart.Options{Title: "spoken", Heading: "Weight of <anna>, 2 Nov to 8 Nov 2026", Unit: "kg", Width: 1000}
+	for _, lines := range [][]chart.Line{weights(7), nil} {
+		if got := texts(t, svg(t, o, lines...)); !slices.Contains(got, o.Heading) || got[0] != "spoken" {
+			t.Errorf("it says %q", got)
+		}
+	}
+	o.Width, o.Heading = 340, strings.Repeat("long ", 100)
+	if got := strings.Join(texts(t, svg(t, o, weights(7)...)), "|"); !strings.Contains(got, "…|") || !strings.Contains(got, "Trend") || strings.Contains(got, strings.Repeat("long ", 10)) {
+		t.Errorf("it says %q", got)
+	}
+	if err := chart.PNG(io.Discard, o, weights(7)...); err != nil {
+		t.Error(err)
 	}
 }
 

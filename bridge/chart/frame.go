@@ -53,21 +53,33 @@ func (f frame) Render(_ gochart.Renderer, plot gochart.Box, xs, ys gochart.Range
 	}
 }
 
-// heading is the unit above the numbers and, at the right, the legend.
+// heading is the unit above the numbers, at the right the legend, and what there is to
+// say of the whole between them.
 func (f frame) heading() {
-	const (
-		baseline = 15 * tenths
-		middle   = 11 * tenths
-		swatch   = 16 // pixels, like those below
-		beside   = 6  // between a swatch and its name
-		between  = 16 // between names
-	)
 	unit := f.unit()
 	if unit != "" && !f.empty() {
-		f.surface.text(unit, spot{f.plot.Left - labelSpace*tenths, baseline}, atEnd, f.text)
+		f.surface.text(unit, spot{f.plot.Left - labelSpace*tenths, headBaseline}, atEnd, f.text)
 	}
+	room := float64(f.legend()-f.plot.Left) / tenths
+	if heading := f.shortened(f.Heading, room); heading != "" {
+		f.surface.text(heading, spot{f.plot.Left, headBaseline}, atStart, f.text)
+	}
+}
+
+// headBaseline is that of what is above the plot.
+const headBaseline = 15 * tenths
+
+// legend names the lines, if there are several, and returns how far a text to the left of
+// it may reach.
+func (f frame) legend() int {
+	const (
+		middle  = 11 * tenths
+		swatch  = 16 // pixels, like those below
+		beside  = 6  // between a swatch and its name
+		between = 16 // between names
+	)
 	if len(f.rows) < 2 || f.empty() {
-		return
+		return f.plot.Right
 	}
 	room := float64((f.plot.Right-f.plot.Left)/tenths)/float64(len(f.rows)) - swatch - beside - between
 	x := f.plot.Right
@@ -77,7 +89,7 @@ func (f frame) heading() {
 			continue
 		}
 		x -= int(f.width(name) * tenths)
-		f.surface.text(name, spot{x, baseline}, atStart, f.text)
+		f.surface.text(name, spot{x, headBaseline}, atStart, f.text)
 		x -= (beside + swatch) * tenths
 		f.surface.line([]spot{{x, middle}, {x + swatch*tenths, middle}}, int(f.stroke(r)), r.color)
 		if f.dotted(r) {
@@ -85,6 +97,7 @@ func (f frame) heading() {
 		}
 		x -= between * tenths
 	}
+	return x
 }
 
 // crisp moves a position to the middle of its pixel, where a line of one pixel

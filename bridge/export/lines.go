@@ -12,10 +12,21 @@ import (
 
 // WeightLines are the weight in kilograms, and its trend.
 func WeightLines(weighIns []bridge.WeighIn) []chart.Line {
-	measured, trend := chart.Line{Name: "Weight"}, chart.Line{Name: "Trend", Role: chart.Trend}
+	measured := chart.Line{Name: "Weight"}
 	for _, w := range weighIns {
 		measured.Points = append(measured.Points, chart.Point{Time: w.Time, Value: w.Kilograms})
 	}
+	return WithTrend(measured)
+}
+
+// WithTrend adds the trend of a line whose points are in order: the one of weights, which
+// smooths any number.
+func WithTrend(measured chart.Line) []chart.Line {
+	weighIns := make([]bridge.WeighIn, len(measured.Points))
+	for i, p := range measured.Points {
+		weighIns[i].Time, weighIns[i].Kilograms = p.Time, p.Value
+	}
+	trend := chart.Line{Name: "Trend", Role: chart.Trend}
 	for _, p := range bridge.Trend(weighIns) {
 		trend.Points = append(trend.Points, chart.Point{Time: p.At, Value: p.Kilograms})
 	}
@@ -42,12 +53,14 @@ func HRVLines(days []fitbit.HeartDay) []chart.Line {
 	return []chart.Line{dayLine("Variability", days, func(d fitbit.HeartDay) *float64 { return d.HRVMillis })}
 }
 
-// HeartRateLines are the highest, mean and lowest rate of each day, and at rest, in bpm.
-func HeartRateLines(days []fitbit.HeartDay) []chart.Line {
+// HeartRateLines are the highest, mean and lowest rate of each day that is over, and the
+// one at rest, in bpm. What a morning's were until now would look like an illness.
+func HeartRateLines(days []fitbit.HeartDay, today fitbit.Date) []chart.Line {
+	over := slices.DeleteFunc(slices.Clone(days), func(d fitbit.HeartDay) bool { return !d.Date.Before(today) })
 	return append([]chart.Line{
-		dayLine("Highest", days, func(d fitbit.HeartDay) *float64 { return float(d.MaxBPM) }),
-		dayLine("Mean", days, func(d fitbit.HeartDay) *float64 { return d.AvgBPM }),
-		dayLine("Lowest", days, func(d fitbit.HeartDay) *float64 { return float(d.MinBPM) }),
+		dayLine("Highest", over, func(d fitbit.HeartDay) *float64 { return float(d.MaxBPM) }),
+		dayLine("Mean", over, func(d fitbit.HeartDay) *float64 { return d.AvgBPM }),
+		dayLine("Lowest", over, func(d fitbit.HeartDay) *float64 { return float(d.MinBPM) }),
 	}, RestingLines(days)...)
 }
 

@@ -69,6 +69,24 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// The day that runs has no highest, mean and lowest rate yet that a picture could compare.
+func TestHeartRateLines(t *testing.T) {
+	t.Parallel()
+	d := day(t, "2026-11-20")
+	var days []fitbit.HeartDay
+	for i := range 3 {
+		days = append(days, fitbit.HeartDay{Date: d.AddDays(i), MinBPM: new(50), AvgBPM: new(70.5), MaxBPM: new(120), RestingBPM: new(58)})
+	}
+	for _, l := range export.HeartRateLines(days, d.AddDays(2)) {
+		if want := map[string]int{"Highest": 2, "Mean": 2, "Lowest": 2, "Resting": 3}[l.Name]; len(l.Points) != want {
+			t.Errorf("%s: %d points, want %d", l.Name, len(l.Points), want)
+		}
+	}
+	if *days[2].MaxBPM != 120 {
+		t.Error("the caller's days are changed")
+	}
+}
+
 // What is written can be read: as many cells in each line as there are columns, and the
 // same keys in each object.
 func TestWrittenRowsCanBeRead(t *testing.T) {

@@ -51,9 +51,9 @@ func (a *app) newChart() *cobra.Command {
 		Long: `Draws one person's data into a file that ends with .svg or .png. METRIC is
 
   weight      every weigh-in in kilograms, and the trend
-  body-fat    in percent
+  body-fat    in percent, and the trend
   heart-rate  highest, mean, lowest and resting rate of each day
-  hrv         heart-rate variability of each night
+  hrv         heart-rate variability of each night, and the trend
   intraday    the heart rate of one day
 
 What is missing is fetched from the cloud and kept, as "fitbit2mqtt export" does.`,
@@ -118,10 +118,10 @@ func (a *app) draw(ctx context.Context, h *house, c *cobra.Command, f pictureFla
 			first, last, err = s.days(c, today, 1)
 			return first, last, err
 		}
-		if first = today.AddDays(1 - f.days); picture.name == "weight" {
-			return first.AddDays(-runIn), today, nil
+		if first = today.AddDays(1 - f.days); picture.name == "heart-rate" {
+			return first, today, nil // four lines, and no trend
 		}
-		return first, today, nil
+		return first.AddDays(-runIn), today, nil
 	})
 	if err != nil {
 		return err
@@ -132,11 +132,21 @@ func (a *app) draw(ctx context.Context, h *house, c *cobra.Command, f pictureFla
 		return err
 	}
 	o.Title += " of " + d.account.Name
+	o.Heading = o.Title + ", " + period(first, d.last)
 	o.From, o.To = first.Start(o.Location), d.last.AddDays(1).Start(o.Location).Add(-1)
 	if strings.EqualFold(filepath.Ext(f.out), ".png") {
 		return chart.PNG(to, o, lines...)
 	}
 	return chart.SVG(to, o, lines...)
+}
+
+// period is from when to when a picture is.
+func period(first, last fitbit.Date) string {
+	const format = "2 Jan 2006"
+	if first == last {
+		return first.Start(time.UTC).Format(format)
+	}
+	return first.Start(time.UTC).Format(format) + " to " + last.Start(time.UTC).Format(format)
 }
 
 // lines are what to draw, and what the axes say.
@@ -150,7 +160,7 @@ func (d data) lines(ctx context.Context, picture choice, o *chart.Options) ([]ch
 			return export.WeightLines(past.WeighIns()), err
 		}
 		o.Title, o.Unit = "Body fat", "%"
-		return export.FatLines(past.Fats), err
+		return export.WithTrend(export.FatLines(past.Fats)[0]), err
 	case intraday:
 		o.Title, o.Unit, o.Gap = "Heart rate", "bpm", offWrist
 		return export.SampleLines(d.Samples(ctx, d.first, d.last))
@@ -165,8 +175,8 @@ func (d data) lines(ctx context.Context, picture choice, o *chart.Options) ([]ch
 	}
 	if picture.name == "hrv" {
 		o.Title, o.Unit = "Heart-rate variability", "ms"
-		return export.HRVLines(days), nil
+		return export.WithTrend(export.HRVLines(days)[0]), nil
 	}
 	o.Title, o.Unit = "Heart rate", "bpm"
-	return export.HeartRateLines(days), nil
+	return export.HeartRateLines(days, d.Today()), nil
 }

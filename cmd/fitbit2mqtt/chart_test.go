@@ -32,16 +32,20 @@ func TestChart(t *testing.T) {
 	if keep := os.Getenv("KEEP_CHARTS"); keep != "" { // to look at them
 		folder = keep
 	}
-	day := fitbit.DateOf(time.Now().In(berlin(t))).AddDays(-4).String()
+	today := fitbit.DateOf(time.Now().In(berlin(t)))
+	day := today.AddDays(-4).String()
+	from := func(first fitbit.Date) string {
+		return first.Start(time.UTC).Format("2 Jan 2006") + " to " + today.Start(time.UTC).Format("2 Jan 2006")
+	}
 	for metric, c := range map[string]struct {
 		flags []string
 		says  []string
 	}{
-		"weight":     {nil, []string{"Weight of anna", "kg", "Trend"}},
-		"body-fat":   {[]string{"--days", "30"}, []string{"Body fat of anna", "%"}},
+		"weight":     {nil, []string{"Weight of anna", "|Weight of anna, " + from(today.AddDays(-89)) + "|", "kg", "Trend"}},
+		"body-fat":   {[]string{"--days", "30"}, []string{"Body fat of anna, " + from(today.AddDays(-29)), "%", "Trend"}},
 		"heart-rate": {[]string{"--days", "14", "--theme", "dark"}, []string{"Heart rate of anna", "bpm", "Highest", "Mean", "Lowest", "Resting"}},
-		"hrv":        {[]string{"--days", "60"}, []string{"Heart-rate variability of anna", "ms"}},
-		"intraday":   {[]string{"--date", day}, []string{"Heart rate of anna", "bpm", "12:00", "18:00"}},
+		"hrv":        {[]string{"--days", "60"}, []string{"Heart-rate variability of anna, " + from(today.AddDays(-59)), "ms", "Trend"}},
+		"intraday":   {[]string{"--date", day}, []string{"Heart rate of anna, " + today.AddDays(-4).Start(time.UTC).Format("2 Jan 2006") + "|", "bpm", "12:00", "18:00"}},
 	} {
 		drawn := make(map[string][]byte)
 		for _, ending := range []string{".svg", ".PNG"} {

@@ -67,7 +67,7 @@ func (a *app) save(path string, write func(io.Writer) error) error {
 
 // stream has a pipe or device written to.
 func stream(path string, write func(io.Writer) error) error {
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	f, err := os.OpenFile(path, os.O_WRONLY, 0) //nolint:gosec // the operator says where to
 	if err != nil {
 		return unwritten(path, err)
 	}
