@@ -43,7 +43,7 @@ type Day struct {
 	Date      fitbit.Date
 	Cloud     string
 	FetchedAt time.Time
-	// Payload is in this package's own form; empty if the cloud had nothing.
+	// Payload is in this package's own form; it may be empty if the cloud had nothing.
 	Payload []byte
 }
 

@@ -196,11 +196,7 @@ func (p *Person) fetch(ctx context.Context, source fitbit.Source, s Step) ([]Day
 			payloads, err = packBody(list, fatBody)
 		}
 	case Samples:
-		var list []fitbit.HeartSample
-		if list, err = source.HeartSamples(ctx, fitbit.Window{From: s.First.Start(loc), To: s.Last.AddDays(1).Start(loc)}); err == nil {
-			payloads = make(map[fitbit.Date][]byte)
-			payloads[s.First], err = packSamples(list)
-		}
+		payloads, err = p.fetchSamples(ctx, source, s.First)
 	default:
 		var list []fitbit.HeartDay
 		if list, err = source.HeartDays(ctx, s.Metric, s.First, s.Last); err == nil {
@@ -215,6 +211,20 @@ func (p *Person) fetch(ctx context.Context, source fitbit.Source, s Step) ([]Day
 		days = append(days, Day{Date: d, Cloud: p.backend, FetchedAt: asked, Payload: payloads[d]})
 	}
 	return days, nil
+}
+
+// fetchSamples asks for a day of samples.
+func (p *Person) fetchSamples(ctx context.Context, source fitbit.Source, d fitbit.Date) (map[fitbit.Date][]byte, error) {
+	in, err := p.sampleWindow(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	list, err := source.HeartSamples(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	payload, err := packSampleDay(in, list)
+	return map[fitbit.Date][]byte{d: payload}, err
 }
 
 // unreadable is what a payload is that nobody of ours has written.

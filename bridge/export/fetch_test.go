@@ -83,6 +83,41 @@ func TestInterruptionKeepsWhatCame(t *testing.T) {
 	}
 }
 
+// Somebody moves, and days begin at another moment: between two that were fetched in
+// different zones nothing is lost, and nothing comes twice, whichever came first.
+func TestAJourneyLosesNoSample(t *testing.T) {
+	t.Parallel()
+	const east, west = "Europe/Berlin", "America/New_York"
+	for _, c := range []struct{ before, after [3]string }{
+		{[3]string{east, "2026-11-01", "2026-11-03"}, [3]string{west, "2026-11-04", "2026-11-06"}},
+		{[3]string{west, "2026-11-01", "2026-11-03"}, [3]string{east, "2026-11-04", "2026-11-06"}},
+		{[3]string{west, "2026-11-04", "2026-11-06"}, [3]string{east, "2026-11-01", "2026-11-03"}},
+		{[3]string{east, "2026-11-04", "2026-11-06"}, [3]string{west, "2026-11-01", "2026-11-03"}},
+	} {
+		l := newLab(t)
+		l.samples = func(in fitbit.Window) (list []fitbit.HeartSample, _ error) {
+			for at := in.From.Add(-1).Truncate(time.Hour).Add(time.Hour); in.Contains(at); at = at.Add(time.Hour) {
+				list = append(list, fitbit.HeartSample{Time: at, BPM: 60})
+			}
+			return list, nil
+		}
+		var p *export.Person
+		for _, stay := range [][3]string{c.before, c.after} {
+			l.zone, l.now = zone(t, stay[0]), l.now.AddDate(0, 0, 1)
+			var err error
+			if p, _, err = l.fetch(t.Context(), stay[1], stay[2], export.Samples); err != nil {
+				t.Fatal(err)
+			}
+		}
+		samples := all(t, p.Samples(t.Context(), day(t, "2026-11-01"), day(t, "2026-11-06")))
+		for i := range samples[1:] {
+			if step := samples[i+1].Time.Sub(samples[i].Time); step != time.Hour {
+				t.Errorf("%v: %v after %v", c, step, samples[i].Time)
+			}
+		}
+	}
+}
+
 // The cloud's budget is waited for, before it is quite used up if its state is known.
 func TestBudget(t *testing.T) {
 	t.Parallel()

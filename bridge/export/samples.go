@@ -14,7 +14,8 @@ import (
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
 )
 
-// A day of samples is kept as the differences between them, deflated: for each one the
+// A day of samples is kept as the window that was asked for, two varints of seconds since
+// 1970, and then the differences between the samples, deflated: for each one the
 // milliseconds since the one before, doubled, plus one if the UTC offset has changed; if
 // so, the offset in seconds; then by how much the rate has changed. The first one counts
 // from 1970, offset 0 and rate 0. Numbers are varints. A day of 17,000 samples is some
@@ -93,6 +94,41 @@ func unpackSamples(payload []byte) ([]fitbit.HeartSample, error) {
 	return list, nil
 }
 
+func packSampleDay(in fitbit.Window, list []fitbit.HeartSample) ([]byte, error) {
+	packed, err := packSamples(list)
+	return append(binary.AppendVarint(binary.AppendVarint(nil, in.From.Unix()), in.To.Unix()), packed...), err
+}
+
+func unpackSampleDay(payload []byte) (in fitbit.Window, list []fitbit.HeartSample, err error) {
+	from, n := binary.Varint(payload)
+	to, m := binary.Varint(payload[max(n, 0):])
+	if n <= 0 || m <= 0 {
+		return in, nil, errCut
+	}
+	list, err = unpackSamples(payload[n+m:])
+	return fitbit.Window{From: time.Unix(from, 0), To: time.Unix(to, 0)}, list, err
+}
+
+// sampleWindow is the day as the person's clocks have it now, and what is between it and
+// its neighbours if those were fetched while the person lived by other clocks.
+func (p *Person) sampleWindow(ctx context.Context, d fitbit.Date) (in fitbit.Window, err error) {
+	loc := p.Location()
+	in = fitbit.Window{From: d.Start(loc), To: d.AddDays(1).Start(loc)}
+	kept, err := p.shelf.Fetched(ctx, p.owner, Samples, d.AddDays(-1), d.AddDays(1))
+	for _, k := range kept {
+		near, _, err := unpackSampleDay(k.Payload)
+		switch {
+		case err != nil:
+			return in, unreadable(Samples, k.Date, err)
+		case k.Date.Before(d) && near.To.Before(in.From):
+			in.From = near.To
+		case d.Before(k.Date) && near.From.After(in.To):
+			in.To = near.From
+		}
+	}
+	return in, err
+}
+
 // Samples are the single heart rates of the days from first to last, oldest first, a day
 // at a time. Errors: the shelf's.
 func (p *Person) Samples(ctx context.Context, first, last fitbit.Date) iter.Seq2[fitbit.HeartSample, error] {
@@ -102,7 +138,7 @@ func (p *Person) Samples(ctx context.Context, first, last fitbit.Date) iter.Seq2
 			kept, err := p.shelf.Fetched(ctx, p.owner, Samples, d, d)
 			var list []fitbit.HeartSample
 			if err == nil && len(kept) == 1 {
-				if list, err = unpackSamples(kept[0].Payload); err != nil {
+				if _, list, err = unpackSampleDay(kept[0].Payload); err != nil {
 					err = unreadable(Samples, d, err)
 				}
 			}
@@ -110,8 +146,9 @@ func (p *Person) Samples(ctx context.Context, first, last fitbit.Date) iter.Seq2
 				yield(fitbit.HeartSample{}, err)
 				return
 			}
+			told := newest // of one day, several may be of the same moment
 			for _, s := range list {
-				if s.Time.Before(newest) {
+				if !told.IsZero() && !s.Time.After(told) {
 					continue // two days fetched in different zones overlap
 				}
 				if newest = s.Time; !yield(s, nil) {

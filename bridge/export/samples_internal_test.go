@@ -57,6 +57,27 @@ func TestSamplesComeBack(t *testing.T) {
 	}
 }
 
+// What is kept of a day says which moments it is of, even if the cloud had nothing.
+func TestSampleDaysComeBack(t *testing.T) {
+	t.Parallel()
+	in := fitbit.Window{From: time.Unix(-3600, 0), To: time.Unix(1795158849, 0)}
+	for _, list := range [][]fitbit.HeartSample{nil, aDay(t)} {
+		payload, err := packSampleDay(in, list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, samples, err := unpackSampleDay(payload)
+		if err != nil || !got.From.Equal(in.From) || !got.To.Equal(in.To) || len(samples) != len(list) {
+			t.Errorf("%v with %d samples, %v", got, len(samples), err)
+		}
+	}
+	for _, b := range [][]byte{nil, {2}, {0x80}, {2, 0x80}} {
+		if _, _, err := unpackSampleDay(b); err == nil {
+			t.Errorf("%q is a day", b)
+		}
+	}
+}
+
 func TestADayIsSmall(t *testing.T) {
 	t.Parallel()
 	list := aDay(t)
