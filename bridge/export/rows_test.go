@@ -6,7 +6,11 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"os"
+	"path/filepath"
+	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +88,33 @@ func TestHeartRateLines(t *testing.T) {
 	}
 	if *days[2].MaxBPM != 120 {
 		t.Error("the caller's days are changed")
+	}
+}
+
+// People build on the columns: the manual has them all, in their order.
+func TestColumnsAreInTheManual(t *testing.T) {
+	t.Parallel()
+	manual, err := os.ReadFile(filepath.Join("..", "..", "docs", "export.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(manual), "\n## Columns\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	remark, column := regexp.MustCompile(`\([^)]*\)`), regexp.MustCompile("`([a-z0-9_]+)`")
+	told := make(map[string][]string)
+	for line := range strings.Lines(section) {
+		cells := strings.Split(strings.Trim(line, "| \n"), " | ")
+		if len(cells) != 3 || !strings.HasPrefix(line, "| `") {
+			continue
+		}
+		for _, m := range column.FindAllStringSubmatch(remark.ReplaceAllString(cells[2], ""), -1) {
+			told[strings.Trim(cells[0], "`")] = append(told[strings.Trim(cells[0], "`")], m[1])
+		}
+	}
+	for _, metric := range []string{"weight", "heart-rate", "hrv", "intraday"} {
+		if rows := tables(t)[metric]; !slices.Equal(told[metric], rows.Columns) {
+			t.Errorf("%s has %v, the manual says %v", metric, rows.Columns, told[metric])
+		}
 	}
 }
 
