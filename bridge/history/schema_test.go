@@ -144,3 +144,25 @@ func TestNoSecretsInTheFile(t *testing.T) {
 		t.Errorf("columns: %v, %v", columns, rows.Err())
 	}
 }
+
+// Until version 4 single heart rates were packed in another way: exports fetch them again.
+func TestSamplesOfBeforeAreFetchedAgain(t *testing.T) {
+	t.Parallel()
+	content, err := os.ReadFile(filepath.Join("testdata", "v3.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "history.db")
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := raw(t, path).Exec(`DELETE FROM fetched; INSERT INTO fetched VALUES
+		('u9', 'heart_samples', '2026-11-20', '', 'google', '', x'00'), ('u9', 'hrv', '2026-11-20', '', 'google', '', x'00')`); err != nil {
+		t.Fatal(err)
+	}
+	open(t, path)
+	var left string
+	if err := raw(t, path).QueryRow(`SELECT group_concat(metric) FROM fetched`).Scan(&left); err != nil || left != "hrv" {
+		t.Errorf("left is %q, %v", left, err)
+	}
+}

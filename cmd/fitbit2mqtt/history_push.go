@@ -118,15 +118,14 @@ func (a *app) deliver(ctx context.Context, o recorder.Options, errands []errand,
 	for _, t := range tasks {
 		if !dry {
 			if all > 0 {
-				bar.show(done, all)
+				bar.show(done, all, 0)
 			}
-			err := hub.Write(ctx, t.plan, func(n int) { bar.show(done+n, all) })
+			err := hub.Write(ctx, t.plan, func(n int) { bar.show(done+n, all, 0) })
 			bar.clear()
 			switch {
 			case err == nil:
 				t.row.Written = true
 			case ctx.Err() != nil:
-				bar.say("Stopped. What was sent is kept: the same command goes on from there.\n")
 				return nil, err
 			default:
 				return rows, err // it is no entity's fault

@@ -111,7 +111,7 @@ func TestBadPushes(t *testing.T) {
 	for _, key := range []string{"weight", "body_fat", "resting_heart_rate"} {
 		h.enable(config, key, true)
 	}
-	say("cloud away", exitAway, at(h.url)+" --date= --from 2025-01-01")
+	say("cloud away", exitAway, "anna --from 2025-01-01 --ha-url "+h.url+" --ha-token-file "+h.tokenFile)
 
 	text := strings.ReplaceAll(r.said.String(), "Left out: ben: Home Assistant knows no entities of ben\n", "[ben]\n")
 	for _, secret := range []string{h.token, stranger.token, password, "somebody-elses-token", "my token"} {
