@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/internal/sqlite"
@@ -100,7 +102,7 @@ type archive struct {
 
 // openArchive refuses whatever is not a backup, and those of a format to come.
 func openArchive(path string) (*archive, error) {
-	f, err := os.Open(path) //nolint:gosec // the operator's choice
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) //nolint:gosec // the operator's choice; of a pipe that nobody writes to nothing is awaited
 	if err != nil {
 		return nil, fail(exitUsage, "check the name of the file, and who may read it", "%w", err)
 	}
@@ -117,6 +119,9 @@ func openArchive(path string) (*archive, error) {
 	}
 	if a.Format > archiveFormat {
 		return nil, errors.Join(a.newer(), a.close())
+	}
+	if a.Format < 1 {
+		return nil, errors.Join(a.damaged(errors.New("its list of contents does not say of what kind it is")), a.close())
 	}
 	return a, nil
 }
@@ -172,10 +177,19 @@ func (a *archive) extract(h tarEntry, target string) error {
 	return nil
 }
 
+// maker is the version that made a backup, as far as it can be one: the file may be
+// anybody's.
+func (m manifest) maker() string {
+	if strings.ContainsFunc(m.Version, func(r rune) bool { return r <= ' ' || r > '~' }) || len(m.Version) > 80 || m.Version == "" {
+		return "unknown"
+	}
+	return m.Version
+}
+
 func (a *archive) damaged(err error) error {
 	return fail(exitStorage, "fetch it again from where it is kept, or use another backup; nothing was changed", "%s is damaged: %w", a.path, err)
 }
 
 func (a *archive) newer() error {
-	return fail(exitStorage, "install that version, or a newer one", "%s was made by a newer version (%.40s)", a.path, a.Version)
+	return fail(exitStorage, "install that version, or a newer one", "%s was made by a newer version (%s)", a.path, a.maker())
 }

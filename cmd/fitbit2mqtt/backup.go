@@ -42,7 +42,7 @@ sign in again. History and sign-ins at google are not affected.`,
 			if !holds(config.DataDir) && !sqlite.Unfinished(config.DataDir) {
 				return fail(exitStorage, "set data_dir, or --data-dir, to the bridge's folder", "there is nothing to save in %s", config.DataDir)
 			}
-			target, err := backupTarget(args[0])
+			target, err := backupTarget(args[0], config.DataDir)
 			if err != nil {
 				return err
 			}
@@ -68,13 +68,24 @@ func holds(folder string) bool {
 
 // backupTarget is where a backup goes. What it replaces has to be one, or empty: a slip of
 // the keyboard must not cost anybody a file.
-func backupTarget(path string) (string, error) {
-	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+func backupTarget(path, dataDir string) (string, error) {
+	folder, name := filepath.Split(path)
+	if name == "" || name == "-" { // a pipe would take half a backup for a whole one
+		return "", fail(exitUsage, "name a file: "+filepath.Join(folder, "fitbit2mqtt.tar"), "a backup is a file, and %q is the name of none", path)
+	}
+	there, err := os.Stat(filepath.Dir(path))
+	if err != nil || !there.IsDir() {
 		return "", fail(exitStorage, "make the folder first, or name another", "there is no folder %s", filepath.Dir(path))
 	}
-	target, err := filepath.EvalSymlinks(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if own, err := os.Stat(dataDir); err == nil && os.SameFile(own, there) && inUse(name) {
+		return "", fail(exitUsage, "name another file", "%s is the bridge's own", path)
+	}
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return path, nil
+	}
+	target, err := filepath.EvalSymlinks(path)
+	if errors.Is(err, fs.ErrNotExist) { // a disk that is not mounted; standard output, if it is a pipe
+		return "", fail(exitStorage, "mount or make what it leads to, or name a file", "%s leads to something that is not there", path)
 	}
 	if err != nil {
 		return "", sqlite.Classify(path, err)
@@ -85,7 +96,9 @@ func backupTarget(path string) (string, error) {
 		return "", sqlite.Classify(path, err)
 	case info.IsDir():
 		return "", fail(exitUsage, "name a file in it: "+filepath.Join(path, "fitbit2mqtt.tar"), "%s is a folder", path)
-	case info.Mode().IsRegular() && info.Size() == 0:
+	case !info.Mode().IsRegular():
+		return "", fail(exitUsage, "name a file", "%s is not a file", path)
+	case info.Size() == 0:
 		return target, nil
 	}
 	old, err := openArchive(target)
@@ -93,6 +106,12 @@ func backupTarget(path string) (string, error) {
 		return "", fail(exitUsage, "name another file, or delete this one first", "%s exists, and is no backup of fitbit2mqtt", path)
 	}
 	return target, old.close()
+}
+
+// inUse reports whether a file of that name in the data folder is a bridge's: empty, as
+// some of them are, it would be taken for nobody's.
+func inUse(name string) bool {
+	return strings.HasPrefix(name, tokensFile) || strings.HasPrefix(name, historyFile) || name == filepath.Base(lockFile(""))
 }
 
 // backup saves both databases, and says what that means.

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -239,6 +240,23 @@ func TestBackupRefuses(t *testing.T) {
 	r.try("a folder", exitUsage, "backup", files)
 	r.try("something else", exitUsage, "backup", other)
 	r.try("the database itself", exitUsage, "backup", filepath.Join(w.dir, tokensFile))
+	r.try("standard output", exitUsage, "backup", "-")
+	r.try("no name", exitUsage, "backup", "")
+	if err := errors.Join(syscall.Mkfifo(in("pipe"), 0o600), os.Symlink(in("unmounted/home.tar"), in("link"))); err != nil {
+		t.Fatal(err)
+	}
+	r.try("a pipe", exitUsage, "backup", in("pipe"))
+	r.try("a link to nothing", exitStorage, "backup", in("link"))
+	if to, err := os.Readlink(in("link")); err != nil || to != in("unmounted/home.tar") {
+		t.Errorf("the link leads to %q (%v)", to, err)
+	}
+	if err := os.WriteFile(lockFile(w.dir), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.try("the bridge's lock", exitUsage, "backup", lockFile(w.dir))
+	if err := errors.Join(os.Remove(in("pipe")), os.Remove(in("link"))); err != nil {
+		t.Fatal(err)
+	}
 	r.try("no such folder", exitStorage, "backup", in("absent/home.tar"))
 	r.try("a file for a folder", exitStorage, "backup", in("letter.txt/home.tar"))
 	remember(t, w.history(t), "0123456789ab", 3000)

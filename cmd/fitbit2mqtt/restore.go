@@ -134,7 +134,7 @@ func (b *archive) unfit(name string, err error) error {
 	case errors.Is(err, tokenstore.ErrKeyMissing), errors.Is(err, tokenstore.ErrWrongKey):
 		return fail(exitStorage, "set store.key or store.key_file to the key that was in use when the backup was made; nothing was changed", "%s", said)
 	case errors.Is(err, sqlite.ErrNewerSchema):
-		return fail(exitStorage, "install the version that made the backup ("+b.Version+"), or a newer one; nothing was changed", "%s", said)
+		return fail(exitStorage, "install the version that made the backup ("+b.maker()+"), or a newer one; nothing was changed", "%s", said)
 	case errors.Is(err, sqlite.ErrForeign), errors.Is(err, sqlite.ErrCorrupt):
 		return fail(exitStorage, "use another backup; nothing was changed", "%s", said)
 	}

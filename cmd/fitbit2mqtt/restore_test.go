@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/fstest"
 
@@ -102,6 +103,10 @@ func TestRestoreRefuses(t *testing.T) {
 		}
 		return given(name, b)
 	}
+	pipe := filepath.Join(files, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	before := contents(t, w.dir)
 	for _, c := range []struct {
 		name string
@@ -112,12 +117,15 @@ func TestRestoreRefuses(t *testing.T) {
 		{"a folder", exitUsage, files},
 		{"no archive", exitUsage, given("letter", []byte("Dear Ben"))},
 		{"an empty file", exitUsage, given("empty", nil)},
+		{"a pipe that nobody writes to", exitUsage, pipe},
 		{"a database", exitUsage, filepath.Join(w.dir, tokensFile)},
 		{"cut in its list of contents", exitStorage, given("cut early", whole[:tarBlock+20])},
 		{"cut in a database", exitStorage, given("cut", whole[:len(whole)/2])},
 		{"cut between two", exitStorage, given("cut between", whole[:2*tarBlock])},
 		{"a bit that has flipped", exitStorage, given("flipped", flipped(whole))},
 		{"of a format to come", exitStorage, changed("format", func(m *manifest, _ map[string][]byte) { m.Format, m.Version = 2, "v9.0.0" })},
+		{"of a format to come, by whoever", exitStorage, changed("strange", func(m *manifest, _ map[string][]byte) { m.Format, m.Version = 2, "\x1b[2J\nError: v9" })},
+		{"of no format", exitStorage, changed("formless", func(m *manifest, _ map[string][]byte) { m.Format = 0 })},
 		{"without a database", exitStorage, changed("half", func(_ *manifest, files map[string][]byte) { delete(files, historyFile) })},
 		{"a list that does not fit", exitStorage, changed("list", func(m *manifest, _ map[string][]byte) { m.Databases[0].Bytes++ })},
 		{"another program's database", exitStorage, changed("foreign", swap(tokensFile, database(t, 7, 1)))},
