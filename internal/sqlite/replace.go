@@ -50,6 +50,9 @@ func Replace(folder string, names ...string) (*Replacement, error) {
 	if err == nil {
 		err = os.Mkdir(place, 0o700)
 	}
+	if err == nil {
+		err = entrust(place, folder) // whoever comes next may have to finish, or to clear away
+	}
 	if err != nil {
 		return nil, Classify(place, err)
 	}
@@ -60,8 +63,12 @@ func Replace(folder string, names ...string) (*Replacement, error) {
 func (r *Replacement) Path(name string) string { return filepath.Join(r.folder, waiting, name) }
 
 // Discard forgets what has not been committed. Errors: an [*Error].
-func (r *Replacement) Discard() error {
-	place := filepath.Join(r.folder, waiting)
+func (r *Replacement) Discard() error { return DiscardReplacement(r.folder) }
+
+// DiscardReplacement clears away what a replacement has left that was interrupted before
+// it was committed. The caller sees to it that none is under way. Errors: an [*Error].
+func DiscardReplacement(folder string) error {
+	place := filepath.Join(folder, waiting)
 	return Classify(place, os.RemoveAll(place))
 }
 
@@ -111,20 +118,30 @@ func (r *Replacement) complete(place string) error {
 	return SyncFolder(place)
 }
 
-// settle gives a file to whoever owns the folder, as SQLite does with the files that it
-// makes for root, and syncs it.
+// settle gives a file to whoever owns the folder, and syncs it.
 func (r *Replacement) settle(path string) error {
 	f, err := os.Open(path) //nolint:gosec // the path is the operator's choice
 	if err != nil {
 		return err
 	}
-	info, err := os.Stat(r.folder)
-	if err == nil && os.Geteuid() == 0 {
-		if owner, ok := info.Sys().(*syscall.Stat_t); ok {
-			err = f.Chown(int(owner.Uid), int(owner.Gid))
-		}
+	return errors.Join(entrust(path, r.folder), f.Sync(), f.Close())
+}
+
+// entrust gives what root has made to whoever owns the folder, as SQLite does with the
+// files that it makes.
+func entrust(path, folder string) error {
+	if os.Geteuid() != 0 {
+		return nil
 	}
-	return errors.Join(err, f.Sync(), f.Close())
+	info, err := os.Stat(folder)
+	if err != nil {
+		return err
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil
+	}
+	return os.Lchown(path, int(owner.Uid), int(owner.Gid))
 }
 
 // FinishReplacement does what is left to do of a replacement that was interrupted, and

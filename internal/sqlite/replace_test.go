@@ -144,6 +144,41 @@ func TestReplaceInAnEmptyFolder(t *testing.T) {
 	}
 }
 
+// What root does is for whoever owns the folder, who may have to finish it, or to clear
+// it away.
+func TestReplaceAsRoot(t *testing.T) {
+	somebody := 65534
+	if os.Geteuid() != 0 { // who can give nothing away
+		somebody = os.Geteuid()
+	}
+	folder := t.TempDir()
+	if err := os.Chown(folder, somebody, -1); err != nil {
+		t.Fatal(err)
+	}
+	owned := func(path string) {
+		t.Helper()
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, ok := info.Sys().(*syscall.Stat_t); !ok || int(s.Uid) != somebody {
+			t.Errorf("%s belongs to %d", path, s.Uid)
+		}
+	}
+	r := successors(folder)
+	owned(filepath.Dir(r.Path("a.db")))
+	r.At(func(point string) {
+		if point == "decided" {
+			owned(filepath.Join(folder, "restore.ready"))
+		}
+	})
+	if err := r.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	owned(filepath.Join(folder, "a.db"))
+	owned(filepath.Join(folder, "b.db"))
+}
+
 func TestWhatIsNotCommittedChangesNothing(t *testing.T) {
 	folder := household(t)
 	r := successors(folder)
