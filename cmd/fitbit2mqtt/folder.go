@@ -36,6 +36,10 @@ func share(ctx context.Context, folder string, logger *slog.Logger) (leave func(
 			return nil, refused(err, "wait until that has ended", "%w %s", errRestoring, folder)
 		}
 		if !sqlite.Unfinished(folder) {
+			// Nobody restores while we are here: there are sign-ins in what may have been left.
+			if err := sqlite.DiscardReplacement(folder); err != nil {
+				logger.Warn("what an interrupted restore has left could not be deleted", "error", err)
+			}
 			return f.Close, nil
 		}
 		// Of several that come at once, the first one to be alone does it.
@@ -89,7 +93,10 @@ func occupy(ctx context.Context, folder string) (leave func() error, err error) 
 	// A bridge is told from other commands, also one of a version that knows only this lock.
 	if _, err := os.Stat(lockFile(folder)); err == nil {
 		release, err := lock(folder)
-		if errors.Is(err, errLocked) {
+		switch {
+		case errors.Is(err, errLocked) && polling(folder):
+			err = fail(exitStorage, "wait until it has ended", "a poll is under way with the data folder %s", folder)
+		case errors.Is(err, errLocked):
 			err = fail(exitStorage, "stop it, restore, and start it again", "%w %s", errLocked, folder)
 		}
 		if err != nil {

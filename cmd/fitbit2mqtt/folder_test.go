@@ -59,6 +59,27 @@ func TestSeveralShareAFolderAfterAnInterruptedRestore(t *testing.T) {
 	}
 }
 
+// A restore that was killed before anything was decided leaves sign-ins behind until
+// somebody comes.
+func TestWhatAKilledRestoreLeavesIsCleared(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	left := filepath.Join(folder, "restore.tmp")
+	if err := errors.Join(os.Mkdir(left, 0o700), os.WriteFile(filepath.Join(left, tokensFile), []byte("sign-ins"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	leave, err := share(t.Context(), folder, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Lstat(left); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is still there (%v)", left, err)
+	}
+	if err := leave(); err != nil {
+		t.Error(err)
+	}
+}
+
 // A doctor that finds a restore in the folder says so, and touches nothing.
 func TestDoctorBesideARestore(t *testing.T) {
 	t.Parallel()

@@ -24,7 +24,8 @@ store.key. No bridge may run meanwhile. If it is interrupted, even by a power cu
 everything is as before, or the next command finishes what was begun.
 
 What was there before stays beside it, as tokens.db` + sqlite.Kept + ` and
-history.db` + sqlite.Kept + `; while it is there, nothing else is restored.
+history.db` + sqlite.Kept + `; while it is there, nothing else is restored. The way back:
+stop the bridge and give both, and a -wal of theirs, the names they had.
 
 What was weighed after the backup was made is told of again, as events with the ids
 they had. Where a refresh token can be used once (at the cloud called fitbit),

@@ -157,6 +157,10 @@ func TestRestoreRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.try("beside a bridge", exitStorage, "restore", file)
+	if err := sayPolling(w.dir); err != nil {
+		t.Fatal(err)
+	}
+	r.try("beside a poll", exitStorage, "restore", file)
 	if err := held(); err != nil {
 		t.Fatal(err)
 	}
