@@ -152,12 +152,11 @@ func singleUse(accounts []tokenstore.Account) string {
 
 // save writes the backup beside its place and moves it there once it is on the disk.
 func (h *house) save(ctx context.Context, target string) (size int64, err error) {
-	folder := filepath.Dir(target)
-	work, err := os.MkdirTemp(folder, ".fitbit2mqtt-backup-*") // 0700
+	work, leave, err := draftFolder(target)
 	if err != nil {
 		return 0, unwritten(target, err)
 	}
-	defer func() { err = unwritten(target, errors.Join(err, os.RemoveAll(work))) }()
+	defer func() { err = unwritten(target, errors.Join(err, os.RemoveAll(work), leave())) }()
 	if err := h.tokens.Copy(ctx, filepath.Join(work, tokensFile)); err != nil {
 		return 0, err
 	}
@@ -183,7 +182,7 @@ func (h *house) save(ctx context.Context, target string) (size int64, err error)
 	if err := os.Rename(f.Name(), target); err != nil {
 		return 0, err
 	}
-	return info.Size(), sqlite.SyncFolder(folder)
+	return info.Size(), sqlite.SyncFolder(filepath.Dir(target))
 }
 
 // unwritten says why a backup was not written, under the name that it was to have.

@@ -42,7 +42,14 @@ func TestBackupKilled(t *testing.T) {
 		_ = a.close()
 		whole++
 	}
-	t.Logf("a backup was there %d times of 20", whole)
+	left := len(names(t, filepath.Dir(file)))
+	if r := invoke(t, "backup", file, "--config", config); r.code != exitOK {
+		t.Errorf("%+v", r)
+	}
+	if all := names(t, filepath.Dir(file)); len(all) != 1 {
+		t.Errorf("the killed ones have left %v", all)
+	}
+	t.Logf("a backup was there %d times of 20; besides it were %d names in the end", whole, left)
 	if r := invoke(t, "accounts", "refresh", "anna", "--config", config); r.code != exitOK {
 		t.Errorf("%+v", r)
 	}

@@ -40,7 +40,7 @@ func (a *app) save(path string, write func(io.Writer) error) error {
 	if info, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
 		return fail(exitStorage, "make the folder first, or name another", "there is no folder %s", folder)
 	}
-	f, err := os.CreateTemp(folder, "."+filepath.Base(path)+".*")
+	f, err := draftFile(path)
 	if err != nil {
 		return unwritten(path, err)
 	}
