@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -130,13 +131,15 @@ its next start. The readings in the cloud stay.`,
 		Args:              usage(cobra.ExactArgs(1)),
 		ValidArgsFunction: a.completeAccount,
 	}
-	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask; needed where there is no terminal")
 	c.RunE = a.withHouse(func(ctx context.Context, h *house, args []string) error {
 		if _, err := h.tokens.Account(ctx, args[0]); err != nil {
 			return unknownAccount(args[0], err)
 		}
-		if !yes && !a.confirm("Remove "+args[0]+" with all history kept here? [y/N] ") {
-			return fail(exitUsage, "answer y, or add --yes", "nothing was removed")
+		if !yes {
+			if err := a.confirm("Remove "+args[0]+" with all history kept here?", "nothing was removed"); err != nil {
+				return err
+			}
 		}
 		return a.remove(ctx, h, args[0])
 	})
@@ -179,17 +182,24 @@ func (h *house) forget(ctx context.Context, uid string) error {
 	return errors.Join(err, release())
 }
 
-// confirm asks at a terminal. Scripts mean what they say.
-func (a *app) confirm(question string) bool {
+// confirm asks at a terminal, and returns an error that says otherwise if the answer is no.
+// Where nobody can be asked the command line has to say yes: what is typed somewhere else,
+// or ends in a timer's unit by mistake, must not cost anybody what they have.
+func (a *app) confirm(question, otherwise string) error {
 	f, isFile := a.in.(*os.File)
-	if !isFile {
-		return true
+	if !isFile || !isTerminal(f) {
+		return fail(exitUsage, "add --yes", "%s: there is no terminal to ask at", otherwise)
 	}
-	if !isTerminal(f) {
-		return true
+	if !asked(a.err, f, question) {
+		return fail(exitUsage, "answer y, or add --yes", "%s", otherwise)
 	}
-	_ = a.printf("%s", question)
-	answer, _ := bufio.NewReader(f).ReadString('\n') // no answer is no
+	return nil
+}
+
+// asked reports whether the answer is yes. No answer is no.
+func asked(to io.Writer, from io.Reader, question string) bool {
+	_, _ = fmt.Fprintf(to, "%s [y/N] ", question)
+	answer, _ := bufio.NewReader(from).ReadString('\n')
 	return strings.EqualFold(strings.TrimSpace(answer), "y")
 }
 

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"bytes"
+	"io"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge"
@@ -58,5 +62,49 @@ func TestAccountsRemove(t *testing.T) {
 				t.Errorf("on record: %v (%v), want %v", got, err, want)
 			}
 		})
+	}
+}
+
+// Who cannot be asked has not said yes, whatever comes from where a terminal might be.
+func TestNobodyIsRemovedUnasked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "anna")
+	config := w.config("")
+	if r := w.connect(config, "anna"); r.code != exitOK {
+		t.Fatalf("%+v", r)
+	}
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = null.Close() })
+	file, err := os.Create(filepath.Join(t.TempDir(), "answers"))
+	if err == nil {
+		_, err = file.WriteString("y\n")
+	}
+	if _, serr := file.Seek(0, io.SeekStart); err != nil || serr != nil {
+		t.Fatal(err, serr)
+	}
+	t.Cleanup(func() { _ = file.Close() })
+	for _, in := range []io.Reader{null, file, strings.NewReader("y\n")} {
+		var out, said bytes.Buffer
+		code := run(t.Context(), []string{"accounts", "remove", "anna", "--config", config}, stdio{in: in, out: &out, err: &said})
+		if code != exitUsage || out.Len() != 0 || said.String() != "Error: nothing was removed: there is no terminal to ask at\nTry: add --yes\n" {
+			t.Errorf("%T: exit %d: %s%s", in, code, &out, &said)
+		}
+	}
+	if r := invoke(t, "accounts", "--config", config); !strings.Contains(r.out, "anna") {
+		t.Errorf("%+v", r)
+	}
+}
+
+// At a terminal only a yes is one.
+func TestAsked(t *testing.T) {
+	t.Parallel()
+	for answer, want := range map[string]bool{"y\n": true, " Y \n": true, "y": true, "n\n": false, "\n": false, "": false, "yo\n": false} {
+		var said bytes.Buffer
+		if got := asked(&said, strings.NewReader(answer), "Remove anna?"); got != want || said.String() != "Remove anna? [y/N] " {
+			t.Errorf("%q: %t, want %t; it says %q", answer, got, want, said.String())
+		}
 	}
 }

@@ -87,7 +87,7 @@ func clearDrafts(path string) {
 }
 
 func clearDraft(path string) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW, 0) //nolint:gosec // a name as only we give it
 	if err != nil {
 		return // it is somebody else's, or just gone
 	}

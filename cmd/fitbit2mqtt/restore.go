@@ -35,7 +35,7 @@ whoever's was renewed after the backup has to sign in again:
   fitbit2mqtt restore fitbit2mqtt.tar --data-dir /var/lib/fitbit2mqtt --yes`,
 		Args: usage(cobra.ExactArgs(1)),
 	}
-	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask whether to replace what is there; needed where there is no terminal")
 	c.RunE = func(c *cobra.Command, args []string) (err error) {
 		config, err := a.loadConfig()
 		if err != nil {
@@ -68,8 +68,10 @@ func (a *app) restore(ctx context.Context, c config, backup *archive, yes bool) 
 	defer func() { err = errors.Join(err, r.Discard()) }()
 	replaces, when := holds(c.DataDir), backup.MadeAt.Local().Format(asClocksShow)
 	// Before anything is unpacked: whoever ends the program at the question leaves no sign-ins behind.
-	if replaces && !yes && !a.confirm(fmt.Sprintf("Replace what is in %s by the backup of %s? [y/N] ", c.DataDir, when)) {
-		return fail(exitUsage, "answer y, or add --yes", "nothing was restored")
+	if replaces && !yes {
+		if err := a.confirm(fmt.Sprintf("Replace what is in %s by the backup of %s?", c.DataDir, when), "nothing was restored"); err != nil {
+			return err
+		}
 	}
 	if err := backup.unpack(r.Path, tokensFile, historyFile); err != nil {
 		return err

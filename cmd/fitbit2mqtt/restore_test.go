@@ -144,6 +144,7 @@ func TestRestoreRefuses(t *testing.T) {
 		t.Error("the data folder has changed")
 	}
 
+	r.try("without a yes", exitUsage, "restore", filepath.Join(files, "whole.tar"))
 	held, err := share(t.Context(), w.dir, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -172,7 +173,7 @@ func TestRestoreRefuses(t *testing.T) {
 	if err := held(); err != nil {
 		t.Fatal(err)
 	}
-	if c := invoke(t, "restore", file, "--config", r.config); c.code != exitOK {
+	if c := invoke(t, "restore", file, "--yes", "--config", r.config); c.code != exitOK {
 		t.Fatalf("%+v", c)
 	}
 	r.try("a second time", exitStorage, "restore", file)
@@ -217,7 +218,7 @@ func TestRestoreWithKeys(t *testing.T) {
 	r := &refusals{T: t, w: w, hide: []string{sealed, "FILE"}}
 	for name, config := range map[string]string{"another key": two, "no key": plain} {
 		r.config, r.said = config, strings.Builder{}
-		r.try(name, exitStorage, "restore", sealed)
+		r.try(name, exitStorage, "restore", sealed, "--yes")
 		if !strings.Contains(r.said.String(), "the key that was in use when the backup was made") {
 			t.Errorf("it says %s", r.said.String())
 		}
@@ -225,7 +226,7 @@ func TestRestoreWithKeys(t *testing.T) {
 	if contents(t, w.dir) != before {
 		t.Error("the data folder has changed")
 	}
-	if c := invoke(t, "restore", sealed, "--config", one); c.code != exitOK {
+	if c := invoke(t, "restore", sealed, "--yes", "--config", one); c.code != exitOK {
 		t.Fatalf("%+v", c)
 	}
 	if c := invoke(t, "accounts", "refresh", "--config", one); c.code != exitOK {
