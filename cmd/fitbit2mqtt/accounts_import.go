@@ -87,7 +87,16 @@ func (a *app) importSignIn(ctx context.Context, h *house, f importFlags, paths [
 		}
 		return a.takeOver(ctx, h, f, b, in)
 	}
-	return fail(exitUsage, "name the file in which the other program keeps client and tokens; docs/fitbit.md lists those that are understood", "%w", errors.Join(refused...))
+	return notUnderstood(refused)
+}
+
+// notUnderstood says why no cloud can do anything with the files.
+func notUnderstood(refused []error) error {
+	err := errors.Join(refused...)
+	if err == nil {
+		err = errors.New("no cloud's sign-ins are kept by other programs in files that are understood here")
+	}
+	return fail(exitUsage, "name the file in which the other program keeps client and tokens; docs/fitbit.md lists those that are understood", "%w", err)
 }
 
 func (a *app) takeOver(ctx context.Context, h *house, f importFlags, b backend, in foreignSignIn) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -144,5 +145,15 @@ func TestImportRefuses(t *testing.T) {
 	// The sign-in that came under the wrong name is still good under the right one.
 	if r := invoke(t, "accounts", "import", "--config", config, good, "--name", "ben"); r.code != exitOK {
 		t.Errorf("%+v", r)
+	}
+}
+
+// Where no cloud takes sign-ins over, that is what is said.
+func TestImportWhereNoCloudTakesThem(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{notUnderstood(nil), notUnderstood([]error{errors.New("no token in it")})} {
+		if exitCode(err) != exitUsage || strings.Contains(err.Error(), "%!") || err.Error() == "" {
+			t.Errorf("%d: %s", exitCode(err), err)
+		}
 	}
 }
