@@ -32,7 +32,7 @@ func share(ctx context.Context, folder string, logger *slog.Logger) (leave func(
 		}
 	}()
 	for {
-		if err := flock(ctx, f, syscall.LOCK_SH); err != nil {
+		if err := flock(ctx, f, syscall.LOCK_SH, patienceForFolder); err != nil {
 			return nil, refused(err, "wait until that has ended", "%w %s", errRestoring, folder)
 		}
 		if !sqlite.Unfinished(folder) {
@@ -43,7 +43,7 @@ func share(ctx context.Context, folder string, logger *slog.Logger) (leave func(
 			return f.Close, nil
 		}
 		// Of several that come at once, the first one to be alone does it.
-		err := flock(ctx, f, syscall.LOCK_EX)
+		err := flock(ctx, f, syscall.LOCK_EX, patienceForFolder)
 		if err != nil && !sqlite.Unfinished(folder) {
 			continue // somebody has, and stays
 		}
@@ -72,7 +72,7 @@ func peek(ctx context.Context, folder string) (leave func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err = flock(ctx, f, syscall.LOCK_SH); err != nil {
+	if err = flock(ctx, f, syscall.LOCK_SH, patienceForFolder); err != nil {
 		err = refused(err, "wait until that has ended", "%w %s", errRestoring, folder)
 	} else if sqlite.Unfinished(folder) {
 		err = fail(exitStorage, "start the bridge, or any other command: it finishes that", "%w %s", errInterrupted, folder)
@@ -104,7 +104,7 @@ func occupy(ctx context.Context, folder string) (leave func() error, err error) 
 		}
 		leave = func() error { return errors.Join(f.Close(), release()) }
 	}
-	if err := flock(ctx, f, syscall.LOCK_EX); err != nil {
+	if err := flock(ctx, f, syscall.LOCK_EX, patienceForFolder); err != nil {
 		return nil, errors.Join(refused(err, "wait until it has ended", "another command uses the data folder %s", folder), leave())
 	}
 	return leave, nil
@@ -119,8 +119,8 @@ func openFolder(folder string) (*os.File, error) {
 }
 
 // flock waits for a lock, but not for long. While it waits it has none.
-func flock(ctx context.Context, f *os.File, how int) error {
-	patience, cancel := context.WithTimeout(ctx, patienceForFolder)
+func flock(ctx context.Context, f *os.File, how int, long time.Duration) error {
+	patience, cancel := context.WithTimeout(ctx, long)
 	defer cancel()
 	for {
 		err := syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB)

@@ -6,7 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/internal/sqlite"
 )
@@ -76,6 +78,36 @@ func TestWhatAKilledRestoreLeavesIsCleared(t *testing.T) {
 		t.Errorf("%s is still there (%v)", left, err)
 	}
 	if err := leave(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A doctor that looks whether a bridge runs keeps none from starting at that moment.
+func TestALookIsNoBridge(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	release, err := lock(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+	looks, err := os.Open(lockFile(folder))
+	if err == nil {
+		err = syscall.Flock(int(looks.Fd()), syscall.LOCK_SH)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(10*time.Millisecond, func() { _ = looks.Close() })
+	if release, err = lock(folder); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lock(folder); !errors.Is(err, errLocked) {
+		t.Errorf("two at once: %v", err)
+	}
+	if err := release(); err != nil {
 		t.Error(err)
 	}
 }

@@ -67,12 +67,16 @@ func lock(folder string) (release func() error, err error) {
 	if err != nil {
 		return nil, fail(exitStorage, "check the permissions of the data folder", "lock the data folder: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := flock(context.Background(), f, syscall.LOCK_EX, patienceForALook); err != nil {
 		return nil, errors.Join(fail(exitStorage, "stop the other one, or give this one its own data_dir", "%w %s", errLocked, folder), f.Close())
 	}
 	_ = f.Truncate(0) // a poll that was killed has left its word
 	return f.Close, nil
 }
+
+// patienceForALook is how long it takes at most to see whether a lock is taken, which only
+// a lock can tell. For that time the lock of somebody who looks is no bridge's.
+const patienceForALook = 250 * time.Millisecond
 
 // lockFile is what a bridge locks in its data folder.
 func lockFile(folder string) string { return filepath.Join(folder, "run.lock") }
