@@ -23,16 +23,6 @@ type Round struct {
 	Err error
 }
 
-// Worst returns the round that most needs somebody's help; false if none does.
-func Worst(rounds []Round) (worst Round, ok bool) {
-	for _, r := range rounds {
-		if r.Err != nil && (!ok || urgency(r.Connection.State) > urgency(worst.Connection.State)) {
-			worst, ok = r, true
-		}
-	}
-	return worst, ok
-}
-
 // Once does a single round instead of Run, for those who have something else that
 // comes back: it asks for everything that Run asks for, of everybody or of the accounts
 // named, remembers, publishes, and returns when the broker has acknowledged all of it.

@@ -93,7 +93,7 @@ func (a *app) refresh(ctx context.Context, h *house, names []string, format stri
 	if len(failed) == 1 {
 		return failed[0]
 	}
-	first := worst(failed)
+	first := slices.MinFunc(failed, func(a, b *hinted) int { return place(a.code) - place(b.code) })
 	return fail(first.code, first.hint, "%d of %d sign-ins do not work", len(failed), len(names))
 }
 
@@ -151,13 +151,4 @@ func renewalHint(name string, err error) string {
 		return "sign in again: fitbit2mqtt connect " + name
 	}
 	return advice(err, exitCode(err))
-}
-
-// worst is the failure to begin with: what is ours to mend comes before what a person
-// has to do, and that before what time mends.
-func worst(failed []*hinted) *hinted {
-	order := []int{exitAway, exitCloud, exitStorage} // anything else comes last
-	return slices.MaxFunc(failed, func(a, b *hinted) int {
-		return slices.Index(order, a.code) - slices.Index(order, b.code)
-	})
 }

@@ -101,7 +101,7 @@ func TestNobodyIsRemovedUnasked(t *testing.T) {
 // At a terminal only a yes is one.
 func TestAsked(t *testing.T) {
 	t.Parallel()
-	for answer, want := range map[string]bool{"y\n": true, " Y \n": true, "y": true, "n\n": false, "\n": false, "": false, "yo\n": false} {
+	for answer, want := range map[string]bool{"y\n": true, "Y\n": true, "y": true, "n\n": false, "\n": false, "": false, "yo\n": false} {
 		var said bytes.Buffer
 		if got := asked(&said, strings.NewReader(answer), "Remove anna?"); got != want || said.String() != "Remove anna? [y/N] " {
 			t.Errorf("%q: %t, want %t; it says %q", answer, got, want, said.String())

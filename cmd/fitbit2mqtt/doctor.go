@@ -38,8 +38,8 @@ The exit code is that of the first line of this list that fits one of the ✗:
   3  configuration, clock and time zones of this machine, address of the page
   4  data folder, databases, key
   5  sign-in, permission, set-up at the cloud, retired cloud
-  6  cloud away
   7  broker, discovery
+  6  cloud away, or limiting
   1  anything unexpected
 It is 0 if there is none.`,
 		Example: `  fitbit2mqtt doctor

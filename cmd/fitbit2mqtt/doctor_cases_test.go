@@ -24,7 +24,7 @@ func TestDoctorWithSeveralTroubles(t *testing.T) {
 	h := newHousehold(t, "google")
 	h.server.Close()
 	h.config = h.settle("mqtt://"+freeAddr(t), freeAddr(t))
-	if c := consult(t, h.config); c.code != exitAway || c.err != "Error: 2 things are wrong\nTry: do what the lines marked ✗ say, the first one first\n" {
+	if c := consult(t, h.config); c.code != exitBroker || c.err != "Error: 2 things are wrong\nTry: do what the lines marked ✗ say, the first one first\n" {
 		t.Errorf("%d %s", c.code, c.err)
 	}
 	chmod(t, h.dir, 0o755)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
@@ -111,29 +110,27 @@ func titleOf(check string) string {
 	return strings.ReplaceAll(fitbit.Metric(check).Words(), "_", " ")
 }
 
-// conclusion is the error that the command ends with; nil if nothing is wrong. Of several
-// codes that counts which one would mend first.
+// conclusion is the error that the command ends with; nil if nothing is wrong.
 func conclusion(found []finding) error {
-	n, worst := 0, -1
-	order := []int{exitConfig, exitStorage, exitCloud, exitAway, exitBroker, exitUnexpected}
+	n, worst := 0, exitOK
 	for _, f := range found {
 		if f.Status != failed {
 			continue
 		}
 		n++
-		place := slices.Index(order, f.code)
-		if place < 0 { // an error that is none elsewhere, such as a cancellation
-			place = len(order) - 1
+		code := f.code
+		if code == exitOK { // an error that is none elsewhere, such as a cancellation
+			code = exitUnexpected
 		}
-		if worst < 0 || place < worst {
-			worst = place
+		if worst == exitOK || place(code) < place(worst) {
+			worst = code
 		}
 	}
 	switch n {
 	case 0:
 		return nil
 	case 1:
-		return fail(order[worst], "do what the line marked ✗ says", "one thing is wrong")
+		return fail(worst, "do what the line marked ✗ says", "one thing is wrong")
 	}
-	return fail(order[worst], "do what the lines marked ✗ say, the first one first", "%d things are wrong", n)
+	return fail(worst, "do what the lines marked ✗ say, the first one first", "%d things are wrong", n)
 }

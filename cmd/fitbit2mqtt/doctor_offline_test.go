@@ -150,7 +150,7 @@ func TestDoctorWhereNobodyAnswers(t *testing.T) {
 				t.Errorf("%+v", f)
 			}
 		}
-		if c.code != exitAway {
+		if c.code != exitBroker {
 			t.Errorf("exit %d", c.code)
 		}
 	}
@@ -169,7 +169,7 @@ func TestLittleSpace(t *testing.T) {
 // What is to be mended first counts, and surprises last.
 func TestConclusion(t *testing.T) {
 	t.Parallel()
-	order := []int{exitConfig, exitStorage, exitCloud, exitAway, exitBroker, exitUnexpected}
+	order := []int{exitConfig, exitStorage, exitCloud, exitBroker, exitAway, exitUnexpected}
 	for i := range order {
 		var found []finding
 		for _, code := range order[i:] {

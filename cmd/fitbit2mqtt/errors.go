@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge"
@@ -49,6 +50,18 @@ func exitCode(err error) int {
 		return exitAway
 	}
 	return exitUnexpected
+}
+
+// place says how soon one would mend what ends with a code: of several troubles a command
+// ends with the one of the lowest place. First comes what is ours, because nothing that is
+// mended stays without it; then what a person has to do; then the house's broker, what time
+// mends, and what nobody expects.
+func place(code int) int {
+	order := []int{exitConfig, exitStorage, exitCloud, exitBroker, exitAway, exitUnexpected}
+	if i := slices.Index(order, code); i >= 0 {
+		return i
+	}
+	return len(order)
 }
 
 // report writes one line that says what is wrong and one that says what to do,

@@ -42,9 +42,9 @@ not_before (do not ask again earlier; set if the cloud limits), first_look (what
 there before is no news), published (the broker has it all) and events, each as it is
 published at weigh_in, oldest first. What is not known is null.
 
-The exit code is that of whatever most needs a person: 5 sign-in, permission, set-up
-or a cloud that is gone, 4 storage, 7 broker away, 6 cloud away or limiting; 0 if all
-went well. A metric that was not granted is no failure.`,
+The exit code is the first of these that fits: 4 storage, 5 sign-in, permission, set-up
+or a cloud that is gone, 7 broker away, 6 cloud away or limiting, 1 anything unexpected;
+0 if all went well. A metric that was not granted is no failure.`,
 		Example: `  fitbit2mqtt poll
   fitbit2mqtt poll anna --dry-run
   fitbit2mqtt poll --format json | jq '.[].events[].weight_kg'
@@ -147,26 +147,34 @@ func (h *house) poll(ctx context.Context, dry bool, names []string) (p polled, e
 	return p, err
 }
 
-// verdict is the error to end with: that of whatever most needs a person. undelivered is
-// why not all is published; only what time mends in the cloud, or what nobody expects,
-// is less urgent than a broker.
+// verdict is the error to end with: that of whatever one would mend first. undelivered is
+// why not all is published.
 func (p polled) verdict(undelivered error) error {
-	worst, troubled := bridge.Worst(p.rounds)
 	if undelivered != nil {
 		undelivered = fmt.Errorf("not published yet: %w", undelivered)
 	}
-	code := exitCode(worst.Err)
-	if !troubled || undelivered != nil && (code == exitAway || code == exitUnexpected) {
-		return undelivered
+	worst, code := undelivered, exitCode(undelivered)
+	if worst != nil && code == exitOK { // stopped
+		return worst
 	}
-	hint := advice(worst.Err, code)
-	if worst.Connection.Hint != nil {
-		hint = *worst.Connection.Hint // it knows the name
+	for _, r := range p.rounds {
+		if c := exitCode(r.Err); r.Err != nil && (worst == nil || place(c) < place(code)) {
+			worst, code = failure(r, c), c
+		}
 	}
-	if _, limited := errors.AsType[*fitbit.RateLimitError](worst.Err); limited {
+	return worst
+}
+
+// failure says what is wrong with a person's connection.
+func failure(r bridge.Round, code int) error {
+	hint := advice(r.Err, code)
+	if r.Connection.Hint != nil {
+		hint = *r.Connection.Hint // it knows the name
+	}
+	if _, limited := errors.AsType[*fitbit.RateLimitError](r.Err); limited {
 		hint = "poll less often, and not before that moment"
 	}
-	return fail(code, hint, "%s: %w", worst.Account.Name, worst.Err)
+	return fail(code, hint, "%s: %w", r.Account.Name, r.Err)
 }
 
 // printPolled tells of a round as a person would.

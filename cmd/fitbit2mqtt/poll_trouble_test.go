@@ -94,7 +94,7 @@ func TestPollJSON(t *testing.T) {
 	golden(t, "testdata/poll/rows.json", out.String())
 }
 
-// The exit code is that of whatever most needs a person.
+// The exit code is that of whatever one would mend first.
 func TestPollVerdict(t *testing.T) {
 	t.Parallel()
 	round := func(kind error) bridge.Round {
@@ -116,12 +116,13 @@ func TestPollVerdict(t *testing.T) {
 		{[]error{fitbit.ErrUnavailable, fitbit.ErrReauthRequired}, bridge.ErrBrokerAway, exitCloud},
 		{[]error{fitbit.ErrSetup}, bridge.ErrBrokerAway, exitCloud},
 		{[]error{fitbit.ErrStorage, fitbit.ErrSetup}, nil, exitStorage},
-		{[]error{fitbit.ErrStorage, fitbit.ErrReauthRequired}, nil, exitCloud},
-		{[]error{fitbit.ErrRetired}, fitbit.ErrStorage, exitCloud},
+		{[]error{fitbit.ErrReauthRequired, fitbit.ErrStorage}, nil, exitStorage},
+		{[]error{fitbit.ErrRetired}, fitbit.ErrStorage, exitStorage},
 		{[]error{nil}, fitbit.ErrStorage, exitStorage},
 		{[]error{fitbit.ErrProtocol}, nil, exitUnexpected},
 		{[]error{fitbit.ErrProtocol}, bridge.ErrBrokerAway, exitBroker},
 		{[]error{nil}, context.Canceled, exitOK},
+		{[]error{fitbit.ErrReauthRequired}, context.Canceled, exitOK},
 	} {
 		var p polled
 		for _, err := range test.rounds {
