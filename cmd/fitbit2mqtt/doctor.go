@@ -90,6 +90,7 @@ type doctor struct {
 	now     func() time.Time
 
 	running bool         // a bridge runs with the data folder
+	polled  time.Time    // see lastPoll
 	leave   func() error // lets restores into the data folder again; may be nil
 	house   house        // as far as it could be opened
 	people  []subject    // everybody who is connected
@@ -119,6 +120,7 @@ func (d *doctor) examine(ctx context.Context) ([]finding, error) {
 		looking.Go(func() { sections[2] = []finding{d.page(ctx)} })
 	}
 	looking.Wait()
+	d.byCron(found)
 	return slices.Concat(found, sections[0], sections[1], sections[2]), ctx.Err()
 }
 

@@ -34,6 +34,7 @@ func (d *doctor) broker(ctx context.Context) []finding {
 		client.Close(ctx)
 	}()
 	found = append(found, d.ownTopics(ctx, client))
+	d.polled = d.lastPoll(ctx, client)
 	if d.config.HomeAssistant.Discovery == hass.ModeOff {
 		for _, check := range rest[1:] {
 			found = append(found, skip(check, "discovery is turned off"))

@@ -80,7 +80,6 @@ func (d *doctor) metrics(ctx context.Context, s subject, source fitbit.Source) [
 			found = append(found, skip(check, "it was not granted"))
 			continue
 		case enough != "":
-			found = append(found, skip(check, "%s comes first", enough))
 			continue
 		}
 		asking, cancel := context.WithTimeout(ctx, answerTime)
@@ -97,6 +96,9 @@ func (d *doctor) metrics(ctx context.Context, s subject, source fitbit.Source) [
 				enough = q.metric.Words()
 			}
 		}
+	}
+	if enough != "" {
+		found = append(found, skip("metrics", "the others were not asked for: %s comes first", enough))
 	}
 	return found
 }

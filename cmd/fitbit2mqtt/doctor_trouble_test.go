@@ -134,7 +134,7 @@ func TestDoctorFindsWhatIsBroken(t *testing.T) {
 			spoil: func(h *household) {
 				h.cloud.Fail(fakecloud.Fault{Kind: fakecloud.RateLimited, Path: "/dataTypes/weight/"})
 			},
-			code: exitAway, check: "weight", detail: "rate limit reached", hint: "wait a moment",
+			code: exitAway, check: "weight", detail: "rate limit reached", hint: "there is nothing to mend",
 		},
 		"somebody else": {
 			spoil: func(h *household) {

@@ -89,6 +89,9 @@ func advice(err error, code int) string {
 	if h := fitbit.Hint(err); h != "" {
 		return h
 	}
+	if _, limited := errors.AsType[*fitbit.RateLimitError](err); limited { // which says when
+		return "there is nothing to mend: ask again at that moment, not before"
+	}
 	switch code {
 	case exitUsage:
 		return "fitbit2mqtt --help"

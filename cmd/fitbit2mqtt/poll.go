@@ -172,7 +172,7 @@ func failure(r bridge.Round, code int) error {
 		hint = *r.Connection.Hint // it knows the name
 	}
 	if _, limited := errors.AsType[*fitbit.RateLimitError](r.Err); limited {
-		hint = "poll less often, and not before that moment"
+		hint = "there is nothing to mend: poll again at that moment, not before"
 	}
 	return fail(code, hint, "%s: %w", r.Account.Name, r.Err)
 }
