@@ -24,6 +24,7 @@ func (p *person) try(ctx context.Context, m fitbit.Metric, fetch func() error) e
 	}
 	if err == nil || errors.Is(err, fitbit.ErrNoData) {
 		p.b.stats.polls.Add(1)
+		p.answered[m] = true
 		delete(p.denied, m)
 		delete(p.troubles, m)
 		p.profile.LastSuccess = p.now()
@@ -90,6 +91,11 @@ func (p *person) fetchProfile(ctx context.Context) error {
 	return worse(worst, err)
 }
 
+// dailyHeart lists what there is of the heart once a day. The range comes first.
+func dailyHeart() []fitbit.Metric {
+	return []fitbit.Metric{fitbit.HeartRange, fitbit.HeartZones, fitbit.RestingHeartRate, fitbit.HRV}
+}
+
 // fetchHeart asks for the day's heart rates and what comes once a day.
 func (p *person) fetchHeart(ctx context.Context) error {
 	now := p.now().In(p.location())
@@ -104,7 +110,7 @@ func (p *person) fetchHeart(ctx context.Context) error {
 	}
 	next, worst := p.profile, error(nil)
 	var fetched []fitbit.HeartDay
-	for _, m := range []fitbit.Metric{fitbit.HeartRange, fitbit.HeartZones, fitbit.RestingHeartRate, fitbit.HRV} {
+	for _, m := range dailyHeart() {
 		from := first
 		if m == fitbit.RestingHeartRate || m == fitbit.HRV {
 			from = week
@@ -134,7 +140,7 @@ func (p *person) fetchHeart(ctx context.Context) error {
 			worst = worse(worst, err)
 		}
 	}
-	if ctx.Err() != nil {
+	if ctx.Err() != nil && p.b.visit == nil {
 		return ctx.Err()
 	}
 	next.LastSuccess = p.profile.LastSuccess

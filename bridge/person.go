@@ -16,23 +16,24 @@ import (
 // person polls one account's source and keeps what is known of them. All fields
 // belong to its goroutine.
 type person struct {
-	b       *Bridge
-	account Account
-	source  fitbit.Source
-	since   time.Time // of this run
-	log     *slog.Logger
-	pollNow signal
-	tokens  int // polls on demand left, refilled over time
-	refill  time.Time
-	cancel  context.CancelFunc
-	done    chan struct{}
-	jobs    []*job
-	shown   atomic.Pointer[State]       // the state last reported; health reads it
-	denied  map[fitbit.Metric]time.Time // when a permission was last found missing
-	limited time.Time                   // no request before this moment
-	warned  bool                        // the log knows that the sign-in ends soon
-	slowed  bool                        // and that the budget is too small for the intervals
-	report  atomic.Pointer[PersonReport]
+	b        *Bridge
+	account  Account
+	source   fitbit.Source
+	since    time.Time // of this run
+	log      *slog.Logger
+	pollNow  signal
+	tokens   int // polls on demand left, refilled over time
+	refill   time.Time
+	cancel   context.CancelFunc
+	done     chan struct{}
+	jobs     []*job
+	shown    atomic.Pointer[State]       // the state last reported; health reads it
+	denied   map[fitbit.Metric]time.Time // when a permission was last found missing
+	answered map[fitbit.Metric]bool      // with a value or none, in this life
+	limited  time.Time                   // no request before this moment
+	warned   bool                        // the log knows that the sign-in ends soon
+	slowed   bool                        // and that the budget is too small for the intervals
+	report   atomic.Pointer[PersonReport]
 
 	days     heartDays
 	paired   []KnownDevice
@@ -48,7 +49,7 @@ func newPerson(b *Bridge, a Account, source fitbit.Source, past Past) *person {
 	p := &person{
 		b: b, account: a, source: source, since: b.o.Now(), log: b.o.Log.With("account", a.Name),
 		pollNow: newSignal(), tokens: pollBurst, refill: b.o.Now(), cancel: func() {}, done: make(chan struct{}),
-		denied: make(map[fitbit.Metric]time.Time), powered: make(map[string]bool),
+		denied: make(map[fitbit.Metric]time.Time), answered: make(map[fitbit.Metric]bool), powered: make(map[string]bool),
 		ledger: newLedger(past.Weights, past.Fats), days: newHeartDays(past.Days),
 		profile: past.Profile, troubles: make(troubles),
 	}
@@ -66,11 +67,11 @@ func newPerson(b *Bridge, a Account, source fitbit.Source, past Past) *person {
 	p.shown.Store(new(StateOK))
 	now := p.since
 	p.jobs = []*job{
-		{every: profileEvery, due: now, run: p.fetchProfile},
-		{every: sweepEvery, due: now, run: p.sweepBody, onDemand: true},
+		{every: profileEvery, due: now, run: p.fetchProfile, metrics: []fitbit.Metric{fitbit.SettingsMetric, fitbit.HeightMetric}},
+		{every: sweepEvery, due: now, run: p.sweepBody, onDemand: true, metrics: []fitbit.Metric{fitbit.WeightMetric, fitbit.BodyFatMetric}},
 		{every: b.o.Poll.Body, due: now.Add(b.o.Poll.Body), run: p.fetchBody},
-		{every: b.o.Poll.Heart, due: now, run: p.fetchHeart, onDemand: true, rest: demandRest},
-		{every: b.o.Poll.Devices, due: now, run: p.fetchDevices, onDemand: true, rest: demandRest},
+		{every: b.o.Poll.Heart, due: now, run: p.fetchHeart, onDemand: true, rest: demandRest, metrics: append(dailyHeart(), fitbit.LatestHeartRate)},
+		{every: b.o.Poll.Devices, due: now, run: p.fetchDevices, onDemand: true, rest: demandRest, metrics: []fitbit.Metric{fitbit.DevicesMetric}},
 	}
 	return p
 }
@@ -133,6 +134,9 @@ func (p *person) rememberSuccess(ctx context.Context) {
 
 // record stores an entry, and only then believes it itself.
 func (p *person) record(ctx context.Context, next *ledger, e Entry) error {
+	if p.b.visit != nil {
+		ctx = context.WithoutCancel(ctx) // what has come is kept, though there is no time for the rest
+	}
 	if err := p.b.o.Memory.Record(ctx, p.account.UID, e); err != nil {
 		err = fmt.Errorf("%w: %w", fitbit.ErrStorage, err)
 		p.troubles[storage] = err

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit"
 )
 
 // Round is what one round of asking has brought for one person.
@@ -99,24 +101,46 @@ func (b *Bridge) round(ctx context.Context, accounts []string) ([]Round, error) 
 	return rounds, nil
 }
 
+// How long a person's cloud may take in a round: whoever calls it wants it to end. For each
+// thing that is still to be asked for some of the time is left, so that one that is never
+// answered does not cost the others their turn.
+const (
+	roundPatience = time.Minute
+	leastPatience = 10 * time.Second
+)
+
 // once asks for everything once: the small look at the body is part of the thorough one.
 func (p *person) once(ctx context.Context) {
+	ends, silent := p.now().Add(roundPatience-leastPatience*time.Duration(len(p.jobs)-2)), []fitbit.Metric{}
 	for i, j := range p.jobs {
 		if i == bodyJob {
 			continue
 		}
-		if p.over() {
+		if p.over() || ctx.Err() != nil {
 			break
+		}
+		asking, cancel := context.WithTimeout(ctx, ends.Sub(p.now()))
+		err := j.run(asking)
+		late := asking.Err() != nil
+		cancel()
+		if ends = ends.Add(leastPatience); late {
+			silent = append(silent, j.metrics...)
+			continue
 		}
 		// Whether the cloud is gone as a whole is for the weights to say.
-		if err := j.run(ctx); stops(err) && StateOf(err) != StateSourceRetired {
+		if stops(err) && StateOf(err) != StateSourceRetired {
 			break
 		}
+	}
+	if len(silent) > 0 && ctx.Err() == nil {
+		p.noteSilence(silent)
 	}
 	sweep := p.jobs[sweepJob]
 	if doubt := sweep.due.Sub(p.now()); sweep.due.After(p.since) && ctx.Err() == nil {
 		p.wait(ctx, doubt)
-		_ = sweep.run(ctx) // among the troubles, if it fails
+		asking, cancel := context.WithTimeout(ctx, leastPatience)
+		_ = sweep.run(asking) // among the troubles, if it fails
+		cancel()
 	}
 	p.rememberSuccess(context.WithoutCancel(ctx))
 	if ctx.Err() != nil {
@@ -125,6 +149,27 @@ func (p *person) once(ctx context.Context) {
 	p.noteRetirement(ctx)
 	p.reportTrouble(ctx)
 	p.show()
+}
+
+// noteSilence puts what was not reached in time among the troubles: those of the metrics that
+// have no success in this round, and no trouble of another kind.
+func (p *person) noteSilence(metrics []fitbit.Metric) {
+	var missed []fitbit.Metric
+	for _, j := range p.jobs {
+		for _, m := range j.metrics {
+			err := p.troubles[m]
+			if err == nil && slices.Contains(metrics, m) && !p.answered[m] || StateOf(err) == StateUnavailable {
+				missed = append(missed, m)
+			}
+		}
+	}
+	if len(missed) == 0 {
+		return
+	}
+	err := &fitbit.CloudError{Kind: fitbit.ErrUnavailable, Detail: "it did not answer in time about " + fitbit.Words(missed...)}
+	for _, m := range missed {
+		p.troubles[m] = err
+	}
 }
 
 // deliverPatience is how long a single round waits for a broker that acknowledges

@@ -20,6 +20,7 @@ type job struct {
 	ran      time.Time
 	asked    bool    // somebody waits for it
 	cost     float64 // requests, as far as is known
+	metrics  []fitbit.Metric
 }
 
 // The places of the jobs that ask each other to come sooner.

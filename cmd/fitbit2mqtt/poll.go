@@ -22,7 +22,9 @@ func (a *app) newPoll() *cobra.Command {
 		Short: "Ask the cloud once and say what is new",
 		Long: `Asks once for everything of one person, or of all, publishes it as the bridge would,
 and says what is new. For those who have cron or a timer instead of a bridge that
-stays. A round costs about ten requests for each person, more the first time.
+stays. A round costs about ten requests for each person, more the first time. People
+are asked at the same time; a cloud that does not answer is given up after a minute,
+and what was not reached is named.
 
 Beside a running bridge it only looks: it says what the bridge will find with its
 next poll, and keeps and publishes nothing, as with --dry-run. A token that has to
