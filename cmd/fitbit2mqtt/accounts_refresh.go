@@ -70,8 +70,8 @@ func (a *app) refresh(ctx context.Context, h *house, names []string, format stri
 	for _, name := range names {
 		account, err := h.desk.Refresh(ctx, name)
 		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
+		case err != nil && ctx.Err() != nil:
+			return stopped(ctx.Err(), fmt.Sprintf("%d of %d sign-ins were checked", len(rows), len(names)))
 		case err != nil:
 			failed = append(failed, &hinted{fmt.Errorf("%s: %w", name, err), renewalHint(name, err), exitCode(err)})
 		default:

@@ -35,6 +35,7 @@ sign in again. History and sign-ins at google are not affected.`,
   tar -tvf fitbit2mqtt.tar    # what is in it`,
 		Args: usage(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) (err error) {
+			defer func() { err = stopped(err, "no backup was made") }()
 			config, err := a.loadConfig()
 			if err != nil {
 				return err
@@ -120,7 +121,7 @@ func (a *app) backup(ctx context.Context, h *house, target string) error {
 	if err != nil {
 		return err
 	}
-	accounts, err := h.tokens.Accounts(ctx)
+	accounts, err := h.tokens.Accounts(context.WithoutCancel(ctx)) // the backup is there
 	if err != nil {
 		return err
 	}

@@ -64,7 +64,7 @@ It is 0 if there is none.`,
 		}
 		found, err := d.examine(c.Context())
 		if err != nil {
-			return err
+			return stopped(err, "not everything was looked at, so that nothing is said")
 		}
 		if *format == "json" {
 			err = a.printJSON(found)

@@ -69,6 +69,9 @@ func place(code int) int {
 func report(w io.Writer, err error) int {
 	code := exitCode(err)
 	if code == exitOK {
+		if e, ok := errors.AsType[*stoppedError](err); ok {
+			_, _ = fmt.Fprintf(w, "Stopped: %s.\n", e.so)
+		}
 		return code
 	}
 	_, _ = fmt.Fprintf(w, "Error: %s\n", strings.TrimRight(err.Error(), "\n"))
@@ -76,6 +79,24 @@ func report(w io.Writer, err error) int {
 		_, _ = fmt.Fprintf(w, "Try: %s\n", h)
 	}
 	return code
+}
+
+// stoppedError is the end of a command that a signal has stopped. That is no failure, but
+// whoever waits for what the command does is told how far it came.
+type stoppedError struct {
+	so  string
+	err error
+}
+
+func (e *stoppedError) Error() string { return "stopped: " + e.so }
+func (e *stoppedError) Unwrap() error { return e.err }
+
+// stopped says what was done if err is that of a signal; any other it returns as it is.
+func stopped(err error, so string) error {
+	if !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return &stoppedError{so, err}
 }
 
 // advice finds the hint that comes with an error.

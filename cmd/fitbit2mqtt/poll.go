@@ -76,13 +76,13 @@ or a cloud that is gone, 7 broker away, 6 cloud away or limiting, 1 anything une
 		}
 		p, err := h.poll(c.Context(), dry, args)
 		if p.rounds == nil {
-			return err
+			return stopped(err, p.sofar())
 		}
 		say := a.printPolled
 		if *format == "json" {
 			say = func(p polled) error { return a.printJSON(p.rows()) }
 		}
-		return errors.Join(say(p), p.verdict(err))
+		return errors.Join(say(p), stopped(p.verdict(err), "not all of it is published; the next poll or run publishes the rest"))
 	}
 	return c
 }
@@ -91,6 +91,7 @@ or a cloud that is gone, 7 broker away, 6 cloud away or limiting, 1 anything une
 type polled struct {
 	rounds    []bridge.Round
 	published bool
+	looked    bool // and nothing else
 	// why it was not published, as a sentence, where that is no failure.
 	why string
 }
@@ -105,7 +106,7 @@ func (h *house) poll(ctx context.Context, dry bool, names []string) (p polled, e
 	}
 	look := func(why string) (polled, error) {
 		rounds, err := b.Look(ctx, names...)
-		return polled{rounds: rounds, why: why}, err
+		return polled{rounds: rounds, why: why, looked: true}, err
 	}
 	if dry {
 		return look("Nothing was kept or published.")
@@ -147,6 +148,14 @@ func (h *house) poll(ctx context.Context, dry bool, names []string) (p polled, e
 		err = nil // nobody is missing anything
 	}
 	return p, err
+}
+
+// sofar says what a round has done that was stopped while it asked.
+func (p polled) sofar() string {
+	if p.looked {
+		return "nothing was kept or published"
+	}
+	return "what was found so far is kept; the next poll or run publishes what is new of it"
 }
 
 // verdict is the error to end with: that of whatever one would mend first. undelivered is

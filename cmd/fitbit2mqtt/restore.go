@@ -37,6 +37,7 @@ whoever's was renewed after the backup has to sign in again:
 	}
 	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask whether to replace what is there; needed where there is no terminal")
 	c.RunE = func(c *cobra.Command, args []string) (err error) {
+		defer func() { err = stopped(err, "nothing was restored") }()
 		config, err := a.loadConfig()
 		if err != nil {
 			return err
