@@ -29,6 +29,7 @@ type announcer struct {
 	present   atomic.Bool // Home Assistant is known to be there
 
 	// The rest belongs to run.
+	pulse     pulse
 	publisher Publisher
 	up        bool                 // as far as known
 	owing     bool                 // the outbox may hold something
@@ -70,7 +71,9 @@ func (a *announcer) run(ctx context.Context, publisher Publisher) {
 	birth.Stop()
 	defer birth.Stop()
 	expected := false // a birth is being waited out
+	defer a.pulse.rest()
 	for {
+		a.pulse.within(healthEvery)
 		select {
 		case <-a.finished:
 			a.goodbye(ctx)
@@ -241,6 +244,7 @@ func (a *announcer) publish(ctx context.Context, m Message) bool {
 	}
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
+	a.pulse.within(publishTimeout)
 	began := time.Now()
 	if err := a.publisher.Publish(ctx, m); err != nil {
 		a.failed, a.trouble = true, err

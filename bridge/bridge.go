@@ -15,7 +15,7 @@
 //
 // One goroutine per person polls ([person]), one publishes ([announcer]), one
 // watches who is connected ([Bridge.Run]); or all is done once ([Bridge.Once]). They meet at the [board] of retained
-// messages and in [Memory]. The package knows no HTTP, SQL, OAuth or MQTT library.
+// messages and in [Memory], and each says by when it will be heard of again ([pulse]). The package knows no HTTP, SQL, OAuth or MQTT library.
 package bridge
 
 import (
@@ -103,14 +103,15 @@ type Leavers interface {
 
 // Bridge is the whole of it.
 type Bridge struct {
-	o       Options
-	topics  topics
-	board   *board
-	teller  *announcer
-	stats   *stats
-	started time.Time
-	syncs   chan chan struct{} // to be closed once the accounts have been looked at
-	visit   *visit             // nil: the bridge stays
+	o        Options
+	topics   topics
+	board    *board
+	teller   *announcer
+	stats    *stats
+	watching pulse // of watch
+	started  time.Time
+	syncs    chan chan struct{} // to be closed once the accounts have been looked at
+	visit    *visit             // nil: the bridge stays
 
 	mu        sync.Mutex
 	persons   map[string]*person // by UID

@@ -18,6 +18,7 @@ func (p *person) try(ctx context.Context, m fitbit.Metric, fetch func() error) e
 	if since, denied := p.denied[m]; denied && p.now().Sub(since) < deniedRetry {
 		return p.troubles[m]
 	}
+	p.pulse.within(fetchTime)
 	err := fetch()
 	if ctx.Err() != nil {
 		return ctx.Err()

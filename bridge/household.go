@@ -32,7 +32,9 @@ func (b *Bridge) watch(ctx context.Context, pollers *sync.WaitGroup, version int
 		}
 		version, trouble = v, ""
 	}
+	defer b.watching.rest()
 	for {
+		b.watching.within(time.Second)
 		select {
 		case <-ctx.Done():
 			return

@@ -34,6 +34,7 @@ type person struct {
 	warned   bool                        // the log knows that the sign-in ends soon
 	slowed   bool                        // and that the budget is too small for the intervals
 	report   atomic.Pointer[PersonReport]
+	pulse    pulse
 
 	days     heartDays
 	paired   []KnownDevice

@@ -50,11 +50,13 @@ func (p *person) stop() {
 // at another cloud: it starts another run.
 func (p *person) run(ctx context.Context) {
 	defer p.rememberSuccess(context.WithoutCancel(ctx))
+	defer p.pulse.rest()
 	p.reportTrouble(ctx)
 	for ctx.Err() == nil {
 		if p.over() {
 			p.show()
 			p.noteRetirement(ctx)
+			p.pulse.rest()
 			<-ctx.Done()
 			return
 		}
@@ -89,6 +91,7 @@ func (p *person) run(ctx context.Context) {
 func (p *person) wait(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
+	p.pulse.within(d)
 	select {
 	case <-ctx.Done():
 	case <-timer.C:
