@@ -16,12 +16,18 @@ import (
 // child starts the program as a process of its own.
 func child(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
+	return childIn(t, nil, args...)
+}
+
+// childIn does so in a process with more in its environment.
+func childIn(t *testing.T, env []string, args ...string) *exec.Cmd {
+	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := exec.CommandContext(t.Context(), exe, args...)
-	c.Env = append(os.Environ(), childEnv+"=1")
+	c.Env = append(append(os.Environ(), childEnv+"=1"), env...)
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}

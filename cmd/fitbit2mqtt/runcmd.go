@@ -24,18 +24,34 @@ until it is stopped. People can be connected, renamed and removed while it runs.
 	}
 }
 
+// How long a start and an end may take, before whoever waits for them need wait no longer:
+// what migrates the databases, and what a cloud is given for a sign-in and then a renewal.
+const (
+	longestStart = 10 * time.Minute
+	longestEnd   = 2 * time.Minute
+)
+
 func (a *app) runBridge(c *cobra.Command, _ []string) (err error) {
 	config, err := a.loadConfig()
 	if err != nil {
 		return err
 	}
-	h, err := a.open(c.Context(), config)
-	if err != nil {
+	d := newDaemon(a.logger(config.Log))
+	var h *house
+	if err := d.patiently("opens the databases", longestStart, func() (err error) {
+		h, err = a.open(c.Context(), config)
+		return err
+	}); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, h.close()) }()
-	release, err := h.lockToStay(c.Context())
-	if err != nil {
+	defer func() {
+		err = errors.Join(err, d.patiently("brings a sign-in or the renewal of a token to its end", longestEnd, h.close))
+	}()
+	var release func() error
+	if err := d.patiently("waits for a poll to end", longestStart, func() (err error) {
+		release, err = h.lockToStay(c.Context())
+		return err
+	}); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, release()) }()
@@ -52,7 +68,7 @@ func (a *app) runBridge(c *cobra.Command, _ []string) (err error) {
 		}
 		h.log.Warn("nobody is connected yet", "hint", hint)
 	}
-	err = h.serve(c.Context(), serveOptions{})
+	err = h.serve(c.Context(), serveOptions{daemon: d})
 	h.log.Info("fitbit2mqtt stops")
 	return err
 }

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge"
@@ -229,6 +230,7 @@ func (b *broker) close() error {
 type serveOptions struct {
 	onEvent func(bridge.Event)
 	ready   func(broker *broker, page *panel) error // before the bridge starts; may be nil
+	daemon  *daemon                                 // tells a service manager how the bridge is; may be nil
 }
 
 // newBridge returns the bridge of this house. onEvent may be nil.
@@ -268,6 +270,14 @@ func (h *house) serve(ctx context.Context, o serveOptions) (err error) {
 			return err
 		}
 	}
+	if o.daemon == nil {
+		return b.Run(ctx, broker.client)
+	}
+	watching, end := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() { o.daemon.watch(watching, b, broker) })
+	defer watch.Wait()
+	defer end()
 	return b.Run(ctx, broker.client)
 }
 
