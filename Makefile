@@ -3,12 +3,17 @@ PACKAGES ?= ./...
 FUZZTIME ?= 30s
 # HTTP/2 would be 0.6 MB for one small request a minute; extensions of SQLite are never loaded.
 TAGS = nethttpomithttp2,sqlite_omit_load_extension
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+BINARY ?= bin/fitbit2mqtt
+# What says the shells' completions: a fitbit2mqtt that runs on this machine.
+RUNS ?= $(BINARY)
 LINT = $(GO) tool -modfile=tools/go.mod golangci-lint
 
-.PHONY: build test race lint fmt bench fuzz demo check
+.PHONY: build test race lint fmt bench fuzz demo check install uninstall deb
 
-build: ## a stripped binary in bin/
-	CGO_CFLAGS="-Os -fno-unwind-tables -fno-asynchronous-unwind-tables" $(GO) build -trimpath -tags $(TAGS) -ldflags "-s -w" -o bin/fitbit2mqtt ./cmd/fitbit2mqtt
+build: ## a stripped binary, bin/fitbit2mqtt
+	CGO_CFLAGS="-Os -fno-unwind-tables -fno-asynchronous-unwind-tables" $(GO) build -trimpath -buildvcs=auto -tags $(TAGS) -ldflags "-s -w" -o $(BINARY) ./cmd/fitbit2mqtt
 
 test: ## all tests, with the race detector, in random order
 	$(GO) test -tags $(TAGS) -race -shuffle=on -count=1 -timeout 20m $(PACKAGES)
@@ -37,3 +42,27 @@ demo: ## a made-up household on a fake cloud
 	$(GO) run ./cmd/fitbit2mqtt demo
 
 check: lint test ## what CI runs
+
+install: ## what "make build" has built, with its systemd unit; a configuration only if there is none
+	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/fitbit2mqtt
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(SYSCONFDIR)/fitbit2mqtt \
+	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	sed 's|/usr/bin/|$(PREFIX)/bin/|; s|/etc/|$(SYSCONFDIR)/|' packaging/fitbit2mqtt.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/fitbit2mqtt.service
+	install -D -m 0644 packaging/fitbit2mqtt.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/fitbit2mqtt.conf
+	sed 's|/usr/share/|$(PREFIX)/share/|; s|/etc/|$(SYSCONFDIR)/|' packaging/fitbit2mqtt.1 | gzip -9n >$(DESTDIR)$(PREFIX)/share/man/man1/fitbit2mqtt.1.gz
+	$(RUNS) completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/fitbit2mqtt
+	$(RUNS) completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_fitbit2mqtt
+	$(RUNS) completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/fitbit2mqtt.fish
+	install -D -m 0644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/fitbit2mqtt/LICENSE
+	install -m 0644 config.yaml.example $(DESTDIR)$(PREFIX)/share/doc/fitbit2mqtt/config.yaml.example
+	test -e $(DESTDIR)$(SYSCONFDIR)/fitbit2mqtt/config.yaml || { umask 027; \
+	  sed 's|^data_dir: .*|data_dir: /var/lib/fitbit2mqtt|' config.yaml.example >$(DESTDIR)$(SYSCONFDIR)/fitbit2mqtt/config.yaml; }
+
+uninstall: ## the same, but for the configuration and the data
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/fitbit2mqtt lib/systemd/system/fitbit2mqtt.service lib/sysusers.d/fitbit2mqtt.conf \
+	  share/man/man1/fitbit2mqtt.1.gz share/bash-completion/completions/fitbit2mqtt share/zsh/site-functions/_fitbit2mqtt \
+	  share/fish/vendor_completions.d/fitbit2mqtt.fish)
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/fitbit2mqtt
+
+deb: build ## a Debian package in dist/
+	GO="$(GO)" packaging/deb.sh $(BINARY) dist
