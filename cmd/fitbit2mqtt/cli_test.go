@@ -22,7 +22,7 @@ import (
 
 // What the command line says is part of the product.
 func TestHelp(t *testing.T) {
-	for _, args := range []string{"", "run", "demo", "connect", "accounts", "accounts list", "accounts rename", "accounts remove", "accounts import", "accounts refresh", "backup", "restore", "export", "chart", "doctor", "poll", "history", "history push", "version"} {
+	for _, args := range []string{"", "run", "demo", "connect", "accounts", "accounts list", "accounts rename", "accounts remove", "accounts import", "accounts refresh", "backup", "restore", "export", "chart", "doctor", "healthcheck", "poll", "history", "history push", "version"} {
 		t.Run(args, func(t *testing.T) {
 			r := invoke(t, append(strings.Fields(args), "--help")...)
 			if r.code != exitOK || r.err != "" {
@@ -47,6 +47,7 @@ func TestUsageErrors(t *testing.T) {
 		"doctor --format xml":             "use text or json",
 		"doctor anna":                     "unknown command",
 		"doctor --acount anna":            "unknown flag: --acount",
+		"healthcheck anna":                "unknown command",
 		"accounts refresh anna ben":       "accepts at most 1 arg(s)",
 		"backup":                          "accepts 1 arg(s)",
 		"restore one.tar two.tar":         "accepts 1 arg(s)",

@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"io"
-	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/googlehealth"
@@ -18,18 +16,15 @@ func (d *doctor) page(ctx context.Context) finding {
 	if why := d.mend("web"); why != "" {
 		return skip(check, "%s", why)
 	}
-	host, port, err := net.SplitHostPort(listen)
+	address, known := d.config.Web.address()
 	switch {
 	case listen == off:
 		return skip(check, "it is turned off")
-	case err != nil || port == "0":
+	case !known:
 		return skip(check, "it is at a port that only the bridge knows")
 	}
-	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	status, body, err := healthOf(ctx, net.JoinHostPort(host, port))
-	ours := body == "ok\n" || body == "storage\n" || status == http.StatusUnauthorized && strings.Contains(body, "fitbit2mqtt")
+	status, body, err := healthOf(ctx, address)
+	ours := body == healthOK || body == healthStorage || status == http.StatusUnauthorized && strings.Contains(body, "fitbit2mqtt")
 	switch {
 	case err != nil && d.running:
 		return bad(check, exitConfig, "restart the bridge, if web.listen has changed since; else look at its log",
@@ -45,6 +40,12 @@ func (d *doctor) page(ctx context.Context) finding {
 	}
 	return fine(check, "it answers at %s", listen)
 }
+
+// What a page says of itself at /healthz.
+const (
+	healthOK      = "ok\n"
+	healthStorage = "storage\n" // the databases cannot be read
+)
 
 // healthOf asks a page whether it is well. It brings no password: somebody else may
 // be there.

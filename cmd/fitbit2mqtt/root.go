@@ -36,7 +36,7 @@ Without a command it runs the bridge ("fitbit2mqtt run").`,
 		return &usageError{command: c.CommandPath(), err: err}
 	})
 	a.flags.register(root.PersistentFlags())
-	root.AddCommand(a.newRun(), a.newDemo(), a.newConnect(), a.newAccounts(), a.newBackup(), a.newRestore(), a.newExport(), a.newChart(), a.newDoctor(), a.newPoll(), a.newHistory(), a.newVersion())
+	root.AddCommand(a.newRun(), a.newDemo(), a.newConnect(), a.newAccounts(), a.newBackup(), a.newRestore(), a.newExport(), a.newChart(), a.newDoctor(), a.newHealthcheck(), a.newPoll(), a.newHistory(), a.newVersion())
 	return root
 }
 
