@@ -1,8 +1,7 @@
 GO ?= go
 PACKAGES ?= ./...
 FUZZTIME ?= 30s
-# HTTP/2 would be 0.6 MB for one small request a minute; extensions of SQLite are never loaded.
-TAGS = nethttpomithttp2,sqlite_omit_load_extension
+TAGS := $(shell docker/build.sh tags)
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 BINARY ?= bin/fitbit2mqtt
@@ -10,10 +9,10 @@ BINARY ?= bin/fitbit2mqtt
 RUNS ?= $(BINARY)
 LINT = $(GO) tool -modfile=tools/go.mod golangci-lint
 
-.PHONY: build test race lint fmt bench fuzz demo check install uninstall deb
+.PHONY: build test race lint fmt bench fuzz demo check install uninstall deb image-check dockerfile-check
 
 build: ## a stripped binary, bin/fitbit2mqtt
-	CGO_CFLAGS="-Os -fno-unwind-tables -fno-asynchronous-unwind-tables" $(GO) build -trimpath -buildvcs=auto -tags $(TAGS) -ldflags "-s -w" -o $(BINARY) ./cmd/fitbit2mqtt
+	GO="$(GO)" docker/build.sh binary $(BINARY)
 
 test: ## all tests, with the race detector, in random order
 	$(GO) test -tags $(TAGS) -race -shuffle=on -count=1 -timeout 20m $(PACKAGES)
@@ -66,3 +65,9 @@ uninstall: ## the same, but for the configuration and the data
 
 deb: build ## a Debian package in dist/
 	GO="$(GO)" packaging/deb.sh $(BINARY) dist
+
+image-check: ## what the image promises, on PLATFORMS or all; as root, with qemu-user-static
+	GO="$(GO)" docker/check.sh $(PLATFORMS)
+
+dockerfile-check: ## the Dockerfile itself, on PLATFORMS or amd64; as root, with buildah and debootstrap
+	GO="$(GO)" docker/check-dockerfile.sh $(PLATFORMS)

@@ -5,6 +5,7 @@
 #   docker/build.sh binary FILE              for this machine, with its C library
 #   docker/build.sh compiler PLATFORM        install the C compiler for a platform (Debian, root)
 #   docker/build.sh image PLATFORM FOLDER    all files of the image, with a static binary
+#   docker/build.sh tags                     say which tags the tests need as well
 #
 # PLATFORM is linux/amd64, linux/arm64 or linux/arm/v7. Paths are relative to the
 # repository. VERSION, if set, is what the source must be: image tags are believed.
@@ -13,6 +14,8 @@ cd "$(dirname "$0")/.."
 
 go=${GO:-go}
 main=./cmd/fitbit2mqtt
+# HTTP/2 would be 0.6 MB for one small request a minute; extensions of SQLite are never loaded.
+tags=nethttpomithttp2,sqlite_omit_load_extension
 # SQLite is built for size, and without tables that only C++ would unwind by.
 export CGO_ENABLED=1
 export CGO_CFLAGS="-Os -fno-unwind-tables -fno-asynchronous-unwind-tables"
@@ -36,7 +39,7 @@ platform() {
 }
 
 binary() {
-  $go build -trimpath -ldflags "-s -w" -o "$1" $main
+  $go build -trimpath -tags $tags -ldflags "-s -w" -o "$1" $main
 }
 
 compiler() {
@@ -56,9 +59,8 @@ image() {
   export CC=gcc
   if [ -z "$native" ]; then CC=$triplet-gcc; fi
   command -v "$CC" >/dev/null || fail "$CC is not installed; as root: docker/build.sh compiler $1"
-  # In an image there is no C library to look up names or users with, nor anything for
-  # SQLite to load.
-  $go build -trimpath -buildvcs=auto -tags netgo,osusergo,sqlite_omit_load_extension \
+  # In an image there is no C library to look up names or users with.
+  $go build -trimpath -tags $tags,netgo,osusergo \
     -ldflags "-s -w -linkmode external -extldflags -static" -o "$2/usr/bin/fitbit2mqtt" $main
   version "$2/usr/bin/fitbit2mqtt"
   install -D -m 0644 /etc/ssl/certs/ca-certificates.crt "$2/etc/ssl/certs/ca-certificates.crt"
@@ -75,8 +77,9 @@ version() {
 }
 
 case "${1:-} $#" in
+  "tags 1") echo $tags ;;
   "binary 2") binary "$2" ;;
   "compiler 2") compiler "$2" ;;
   "image 3") image "$2" "$3" ;;
-  *) fail "usage: binary FILE, compiler PLATFORM or image PLATFORM FOLDER" ;;
+  *) fail "usage: binary FILE, compiler PLATFORM, image PLATFORM FOLDER or tags" ;;
 esac
