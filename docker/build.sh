@@ -39,7 +39,7 @@ platform() {
 }
 
 binary() {
-  $go build -trimpath -tags $tags -ldflags "-s -w" -o "$1" $main
+  $go build -trimpath -buildvcs=auto -tags $tags -ldflags "-s -w" -o "$1" $main
 }
 
 compiler() {
@@ -60,7 +60,7 @@ image() {
   if [ -z "$native" ]; then CC=$triplet-gcc; fi
   command -v "$CC" >/dev/null || fail "$CC is not installed; as root: docker/build.sh compiler $1"
   # In an image there is no C library to look up names or users with.
-  $go build -trimpath -tags $tags,netgo,osusergo \
+  $go build -trimpath -buildvcs=auto -tags $tags,netgo,osusergo \
     -ldflags "-s -w -linkmode external -extldflags -static" -o "$2/usr/bin/fitbit2mqtt" $main
   version "$2/usr/bin/fitbit2mqtt"
   install -D -m 0644 /etc/ssl/certs/ca-certificates.crt "$2/etc/ssl/certs/ca-certificates.crt"

@@ -11,17 +11,14 @@ import (
 // password it would not start.
 func TestContainerSettings(t *testing.T) {
 	variables := regexp.MustCompile(`(?m)^\s*(?:ENV )?(FITBIT2MQTT_\w+)(?:=|: )(\S.*)$`)
+	choice := regexp.MustCompile(`\$\{\w+:[-?]([^}]*)\}`) // the default, or what is said without one
 	for _, path := range []string{"../../docker/compose.yaml", "../../docker/Dockerfile"} {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, m := range variables.FindAllStringSubmatch(string(text), -1) {
-			value := m[2]
-			if strings.Contains(value, ":?") {
-				value = "chosen"
-			}
-			t.Setenv(m[1], value)
+			t.Setenv(m[1], choice.ReplaceAllString(m[2], "${1}"))
 		}
 	}
 	t.Chdir(t.TempDir())
@@ -29,7 +26,7 @@ func TestContainerSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.DataDir != "/data" || c.MQTT.URL != "mqtt://mosquitto:1883" || c.MQTT.Password != "chosen" || c.Web.Listen != "0.0.0.0:8099" || c.Web.Password != "chosen" {
+	if c.DataDir != "/data" || c.MQTT.URL != "mqtt://mosquitto:1883" || c.MQTT.Username != "home" || c.Web.Listen != "0.0.0.0:8099" || c.Web.Password == "" {
 		t.Errorf("%+v", c)
 	}
 	t.Setenv("FITBIT2MQTT_WEB_PASSWORD", "")
