@@ -48,7 +48,7 @@ compiler() {
   if [ -n "$native" ]; then
     set -- "$@" gcc libc6-dev
   else
-    set -- "$@" "gcc-$(echo $triplet | tr _ -)" "libc6-dev-$debian-cross"
+    set -- "$@" "gcc-$(echo "$triplet" | tr _ -)" "libc6-dev-$debian-cross"
   fi
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
