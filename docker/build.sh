@@ -20,6 +20,10 @@ tags=nethttpomithttp2,sqlite_omit_load_extension
 export CGO_ENABLED=1
 export CGO_CFLAGS="-Os -fno-unwind-tables -fno-asynchronous-unwind-tables"
 
+# The version is git's. What came without its history calls itself "dev".
+vcs=false
+if git rev-parse HEAD >/dev/null 2>&1; then vcs=auto; fi
+
 fail() {
   echo "docker/build.sh: $*" >&2
   exit 2
@@ -39,7 +43,7 @@ platform() {
 }
 
 binary() {
-  $go build -trimpath -buildvcs=auto -tags $tags -ldflags "-s -w" -o "$1" $main
+  $go build -trimpath -buildvcs=$vcs -tags $tags -ldflags "-s -w" -o "$1" $main
 }
 
 compiler() {
@@ -60,7 +64,7 @@ image() {
   if [ -z "$native" ]; then CC=$triplet-gcc; fi
   command -v "$CC" >/dev/null || fail "$CC is not installed; as root: docker/build.sh compiler $1"
   # In an image there is no C library to look up names or users with.
-  $go build -trimpath -buildvcs=auto -tags $tags,netgo,osusergo \
+  $go build -trimpath -buildvcs=$vcs -tags $tags,netgo,osusergo \
     -ldflags "-s -w -linkmode external -extldflags -static" -o "$2/usr/bin/fitbit2mqtt" $main
   version "$2/usr/bin/fitbit2mqtt"
   install -D -m 0644 /etc/ssl/certs/ca-certificates.crt "$2/etc/ssl/certs/ca-certificates.crt"

@@ -4,6 +4,7 @@
 #   packaging/deb.sh BINARY FOLDER      writes FOLDER/fitbit2mqtt_VERSION_ARCH.deb
 #
 # The binary says which version it is, for which machine, and which C library it wants.
+# One that was built without git does not know: VERSION is what it is called then.
 # Two packages of the same binary and commit are the same to the byte.
 set -eu
 
@@ -28,15 +29,16 @@ arm7*) arch=armhf ;;
 *) fail "there is no Debian for $(setting GOARCH)" ;;
 esac
 # v1.2.3-rc.1 comes before 1.2.3, and so does what is built between two tags.
-version=$(echo "$info" | awk '$1 == "mod" { print $3 }' | sed 's/^v//; s/-/~/g')
+version=$(echo "$info" | awk '$1 == "mod" { print $3 }')
 case $version in
-[0-9]*) ;;
-*) fail "$1 does not know its version: build it from a clone, with -buildvcs=auto" ;;
+v*) ;;
+*) version=${VERSION:?$1 does not know its version: build it from a clone of git, or set VERSION} ;;
 esac
+version=$(echo "${version#v}" | sed 's/-/~/g')
 needs="ca-certificates, systemd | systemd-standalone-sysusers | systemd-sysusers"
 libc=$(LC_ALL=C readelf --version-info "$binary" | grep -o 'Name: GLIBC_[0-9.]*' | sed 's/.*_//' | sort -Vu | tail -n 1)
 if [ -n "$libc" ]; then needs="libc6 (>= $libc), $needs"; fi
-SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
 export SOURCE_DATE_EPOCH
 day=$(LC_ALL=C date -u -R -d "@$SOURCE_DATE_EPOCH")
 

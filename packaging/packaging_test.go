@@ -87,10 +87,12 @@ func TestDebianPackage(t *testing.T) {
 	binary := filepath.Join(dir, "fitbit2mqtt")
 	do(t, "make", "-s", "build", "BINARY="+binary)
 	version := strings.Fields(do(t, binary, "version"))[1]
-	if version == "dev" && os.Getenv("CI") == "" {
-		t.Skip("this is no clone of git: nobody knows the version")
+	run := []string{"packaging/deb.sh", binary, dir}
+	if version == "dev" { // this is no clone of git
+		version = "v1.2.3-rc.1"
+		run = append([]string{"VERSION=" + version}, run...)
 	}
-	deb := strings.TrimSpace(do(t, "packaging/deb.sh", binary, dir))
+	deb := strings.TrimSpace(do(t, "env", run...))
 
 	control := make(map[string]string)
 	for line := range strings.Lines(do(t, "dpkg-deb", "--field", deb)) {
@@ -208,10 +210,7 @@ func TestReleasesAreBuiltAsEverythingElse(t *testing.T) {
 	if want := []string{"linux_amd64", "linux_arm64", "linux_arm_7"}; !slices.Equal(b.Targets, want) {
 		t.Errorf("it is built for %q", b.Targets)
 	}
-	house := read(t, "../Makefile")
-	if script, err := os.ReadFile("../docker/build.sh"); err == nil {
-		house += string(script)
-	}
+	house := strings.ReplaceAll(read(t, "../docker/build.sh"), "$vcs", "auto")
 	flags := slices.Concat(b.Flags, []string{strings.Join(b.Tags, ","), `"` + strings.Join(b.Ldflags, " ") + `"`, b.Main})
 	for _, e := range b.Env {
 		if value, ok := strings.CutPrefix(e, "CGO_CFLAGS="); ok {
