@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -20,6 +21,11 @@ func ParseAddress(s string) (Address, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Hostname() == "" || strings.ContainsRune(u.Path, '@') {
 		return Address{}, errors.New("is no address; write it as http://homeassistant.local:8123")
+	}
+	if p := u.Port(); p != "" {
+		if n, err := strconv.ParseUint(p, 10, 16); err != nil || n == 0 {
+			return Address{}, errors.New("has a port that there is not; write it as http://homeassistant.local:8123")
+		}
 	}
 	switch u.Scheme {
 	case "http":
@@ -43,11 +49,17 @@ func ParseAddress(s string) (Address, error) {
 // IsZero reports whether there is none.
 func (a Address) IsZero() bool { return a.url.Host == "" }
 
+// path is what there is between the host and the API; empty if nothing.
+func (a Address) path() string {
+	path, _ := strings.CutSuffix(a.url.Path, "/api/websocket")
+	return path
+}
+
 // String is the address as people know it, without credentials.
 func (a Address) String() string {
 	u := a.url
 	u.User = nil
-	if path, ok := strings.CutSuffix(u.Path, "/api/websocket"); ok {
+	if path := a.path(); path != u.Path {
 		u.Scheme, u.Path = map[string]string{"ws": "http", "wss": "https"}[u.Scheme], path
 	}
 	return u.String()

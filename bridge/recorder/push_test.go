@@ -92,7 +92,7 @@ func TestStatisticsThatDoNotFit(t *testing.T) {
 	t.Parallel()
 	for says, m := range map[string]homeassistant.Metadata{
 		`in "stones"`:                          {Unit: "stones", MeanType: 1},
-		`in "", and kg cannot be converted`:    {MeanType: 1},
+		"without a unit, and kg cannot be":     {MeanType: 1},
 		`in "%", and kg cannot be converted`:   {Unit: "%", Class: "unitless", MeanType: 1},
 		"keeps no means of sensor.anna_weight": {Unit: "kg", Class: "mass", HasSum: true},
 		"keeps no means of":                    {Unit: "kg", Class: "mass", MeanType: 2},

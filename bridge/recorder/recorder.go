@@ -112,7 +112,7 @@ func (h *Hub) signIn(ctx context.Context) error {
 		Type    string `json:"type"`
 		Version string `json:"ha_version"`
 	}
-	if err := h.receive(ctx, &m); err != nil {
+	if err := h.receive(ctx, time.Now().Add(h.patience), &m); err != nil {
 		return err
 	}
 	if m.Type != "auth_required" {
@@ -126,7 +126,7 @@ func (h *Hub) signIn(ctx context.Context) error {
 	if err := h.send(ctx, auth); err != nil {
 		return err
 	}
-	if err := h.receive(ctx, &m); err != nil {
+	if err := h.receive(ctx, time.Now().Add(h.patience), &m); err != nil {
 		return err
 	}
 	switch m.Type {
@@ -169,6 +169,7 @@ func (h *Hub) ask(ctx context.Context, kind string, r request, result any) error
 	if err := h.send(ctx, r); err != nil {
 		return err
 	}
+	deadline := time.Now().Add(h.patience) // of the answer, whatever comes before it
 	for {
 		var m struct {
 			ID      int             `json:"id"`
@@ -180,7 +181,7 @@ func (h *Hub) ask(ctx context.Context, kind string, r request, result any) error
 				Message string `json:"message"`
 			} `json:"error"`
 		}
-		if err := h.receive(ctx, &m); err != nil {
+		if err := h.receive(ctx, deadline, &m); err != nil {
 			return err
 		}
 		switch {
@@ -208,9 +209,9 @@ func (h *Hub) send(ctx context.Context, m any) error {
 	return h.ended(ctx, h.conn.WriteJSON(m))
 }
 
-func (h *Hub) receive(ctx context.Context, m any) error {
+func (h *Hub) receive(ctx context.Context, deadline time.Time, m any) error {
 	defer context.AfterFunc(ctx, h.hangUp)()
-	_ = h.conn.SetReadDeadline(time.Now().Add(h.patience)) // fails only on a closed connection, and then reading does
+	_ = h.conn.SetReadDeadline(deadline) // fails only on a closed connection, and then reading does
 	_, b, err := h.conn.ReadMessage()
 	if err != nil {
 		return h.ended(ctx, err)

@@ -106,7 +106,11 @@ func (h *Hub) statistic(ctx context.Context, entity, unit string) (s statistic, 
 		}
 		scale, ok := factor(unit, kept)
 		if !ok {
-			return s, 0, h.fail(ErrRefused, fmt.Sprintf("it keeps %s in %q, and %s cannot be converted to that", entity, printable(kept), unit), mend, nil)
+			in := fmt.Sprintf("in %q", printable(kept))
+			if kept == "" {
+				in = "without a unit"
+			}
+			return s, 0, h.fail(ErrRefused, fmt.Sprintf("it keeps %s %s, and %s cannot be converted to that", entity, in, unit), mend, nil)
 		}
 		return s, scale, nil
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/url"
 	"os"
 	"strings"
 	"syscall"
@@ -73,12 +72,16 @@ func (h *Hub) notAWebSocket(status int, location string) *HubError {
 			"use https:// if that port is one for TLS; a proxy in front of Home Assistant belongs into http.trusted_proxies of its configuration", nil)
 	case status >= 300 && status < 400:
 		hint := checkAddress
-		if u, err := url.Parse(location); err == nil && u.Host != "" {
-			hint = printable(fmt.Sprintf("use %s://%s instead", u.Scheme, u.Host))
+		if a, err := ParseAddress(location); err == nil { // with a question behind it, it is a sign-in somewhere
+			hint = printable("use " + a.String() + " instead")
 		}
 		return h.fail(ErrAway, fmt.Sprintf("it sends visitors elsewhere (HTTP %d)", status), hint, nil)
 	}
-	return h.fail(ErrAway, fmt.Sprintf("that is no Home Assistant: HTTP %d at %s", status, h.address.url.Path), checkAddress, nil)
+	hint := checkAddress
+	if path := h.address.path(); status == 404 && path != "" { // what a browser shows ends with the page that is open
+		hint = printable("leave out " + path + ", unless Home Assistant is behind a proxy that puts it there")
+	}
+	return h.fail(ErrAway, printable(fmt.Sprintf("that is no Home Assistant: HTTP %d at %s", status, h.address.url.Path)), hint, nil)
 }
 
 // unreachable puts into words why a connection failed or ended.
@@ -109,6 +112,9 @@ func (h *Hub) unreachable(cause error) *HubError {
 		detail, hint = "it does not answer", "check the address and the network, or wait until it is less busy"
 	case errors.As(cause, &closed), errors.Is(cause, io.EOF), errors.Is(cause, io.ErrUnexpectedEOF), errors.Is(cause, syscall.ECONNRESET), errors.Is(cause, syscall.EPIPE):
 		detail = "it hung up"
+		if h.conn == nil && h.address.url.Scheme == "ws" {
+			hint = "use https:// if that port is one for TLS; otherwise check whether Home Assistant is up"
+		}
 	case errors.As(cause, &network):
 		detail = network.Err.Error()
 	default:

@@ -1,6 +1,7 @@
 package recorder_test
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -34,7 +35,9 @@ func TestAddresses(t *testing.T) {
 		"http://user:se/cret@home.example.org":         "",
 		"http://user:se#cret@home.example.org":         "",
 		"http://home.example.org/?access_token=secret": "",
-		"": "",
+		"http://homeassistant.local:81230":             "",
+		"http://homeassistant.local:0":                 "",
+		"":                                             "",
 	} {
 		a, err := recorder.ParseAddress(given)
 		switch {
@@ -95,7 +98,10 @@ func TestWhoeverElseAnswers(t *testing.T) {
 		"a proxy":              {answering(502, ""), recorder.ErrAway, "it is not up yet (HTTP 502)", "wait until it has started"},
 		"a gate":               {answering(401, ""), recorder.ErrRefused, "wants a user name and password", "into the address"},
 		"a ban":                {answering(403, ""), recorder.ErrRefused, "lets nobody in from here", "ip_bans.yaml"},
-		"TLS elsewhere":        {answering(301, "https://u:secret@home.example.org/a?b=secret"), recorder.ErrAway, "sends visitors elsewhere (HTTP 301)", "use https://home.example.org instead"},
+		"TLS elsewhere":        {answering(301, "https://u:secret@home.example.org/a?b=secret"), recorder.ErrAway, "sends visitors elsewhere (HTTP 301)", "the address at which"},
+		"TLS at the root":      {answering(301, "https://u:secret@home.example.org/"), recorder.ErrAway, "sends visitors elsewhere (HTTP 301)", "use https://home.example.org instead"},
+		"TLS below a path":     {answering(308, "https://home.example.org:8443/ha/api/websocket"), recorder.ErrAway, "elsewhere (HTTP 308)", "use https://home.example.org:8443/ha instead"},
+		"a gate with a page":   {answering(302, "https://sso.example.org/login?rd=https%3A%2F%2Fhome"), recorder.ErrAway, "elsewhere (HTTP 302)", "the address at which"},
 		"nowhere":              {answering(302, "/login"), recorder.ErrAway, "elsewhere (HTTP 302)", "the address at which"},
 		"confusion":            {answering(400, ""), recorder.ErrAway, "HTTP 400", "use https://"},
 		"another socket":       {talking(`{"hello":1}`), recorder.ErrAway, "that is no Home Assistant: it begins with another message", "the address"},
@@ -148,6 +154,62 @@ func TestNobodyThere(t *testing.T) {
 	}
 	_, err = recorder.Dial(t.Context(), recorder.Options{Address: address(t, "https://"+l.Addr().String()), Token: token})
 	wantTrouble(t, err, recorder.ErrAway, "it does not speak TLS", "http://", token)
+}
+
+// What the browser shows ends with the page that is open.
+func TestAddressOfAPage(t *testing.T) {
+	t.Parallel()
+	where := serve(t, answering(404, "")) + "/lovelace/0"
+	_, err := recorder.Dial(t.Context(), recorder.Options{Address: address(t, where), Token: token})
+	wantTrouble(t, err, recorder.ErrAway, "HTTP 404 at /lovelace/0/api/websocket", "leave out /lovelace/0", token)
+}
+
+// A port for TLS hangs up on whoever does not speak it.
+func TestTLSIsMissing(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Read(make([]byte, 1))
+			_ = c.Close()
+		}
+	}()
+	_, err = recorder.Dial(t.Context(), recorder.Options{Address: address(t, "http://"+l.Addr().String()), Token: token})
+	wantTrouble(t, err, recorder.ErrAway, "it hung up", "use https:// if that port is one for TLS", token)
+}
+
+// Whoever talks of everything but the answer is not listened to for ever.
+func TestChatter(t *testing.T) {
+	t.Parallel()
+	where := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var u websocket.Upgrader
+		conn, err := u.Upgrade(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer func() { _ = conn.Close() }()
+		say := func(m string) bool { return conn.WriteMessage(websocket.TextMessage, []byte(m)) == nil }
+		say(`{"type":"auth_required","ha_version":"2026.11.0"}`)
+		for say(`{"type":"auth_ok"}`) {
+			time.Sleep(50 * time.Millisecond)
+		}
+	}))
+	hub, err := recorder.Dial(t.Context(), recorder.Options{Address: address(t, where), Token: token, Patience: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = hub.Close() })
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	wantTrouble(t, hub.Ready(ctx), recorder.ErrAway, "it does not answer", "less busy", token)
 }
 
 func TestTLS(t *testing.T) {
