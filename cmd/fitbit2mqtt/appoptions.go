@@ -18,14 +18,15 @@ type option struct {
 	name, key string
 	label     string // what the page calls it, in English
 	unit      string // of a whole number; empty for a text
+	copied    bool   // from another page, often with a space beside it
 }
 
 // appOptions is the table. homeassistant-app/config.yaml and its translations have the
 // same rows.
 func appOptions() []option {
 	return []option{
-		{name: "google_client_id", key: "google.client_id", label: "Google client ID"},
-		{name: "google_client_secret", key: "google.client_secret", label: "Google client secret"},
+		{name: "google_client_id", key: "google.client_id", label: "Google client ID", copied: true},
+		{name: "google_client_secret", key: "google.client_secret", label: "Google client secret", copied: true},
 		{name: "poll_body_seconds", key: "poll.body", unit: "s", label: "Look for weigh-ins every … seconds"},
 		{name: "poll_heart_minutes", key: "poll.heart", unit: "m", label: "Look at heart rates every … minutes"},
 		{name: "poll_devices_minutes", key: "poll.devices", unit: "m", label: "Look at batteries every … minutes"},
@@ -102,6 +103,9 @@ func (o option) read(raw json.RawMessage) (string, error) {
 		text = s
 	case strings.ContainsAny(text[:1], "{["), text == "true", text == "false":
 		return "", errors.New("must be a text or a number")
+	}
+	if o.copied {
+		text = strings.TrimSpace(text)
 	}
 	if o.unit == "" || text == "" {
 		return text, nil

@@ -30,7 +30,7 @@ func beApp(t *testing.T, options string) (path string) {
 
 // An app's options are its configuration file; the environment and flags count more.
 func TestAppOptions(t *testing.T) {
-	path := beApp(t, `{"google_client_id": "id", "google_client_secret": "sec ret", "poll_body_seconds": 90, "poll_heart_minutes": "20",
+	path := beApp(t, `{"google_client_id": " id", "google_client_secret": "sec ret\n", "poll_body_seconds": 90, "poll_heart_minutes": "20",
 		"mqtt_username": "anna", "mqtt_password": 123, "page_password": "hunter2", "topic_prefix": "scales", "discovery": "entity",
 		"poll_devices_minutes": null, "mqtt_url": "", "store_key": "", "log_level": "debug"}`)
 	t.Setenv("FITBIT2MQTT_HOMEASSISTANT_DISCOVERY", "off")
@@ -149,6 +149,10 @@ func TestSupervisorBroker(t *testing.T) {
 		"number":       {200, `{"result":"ok","data":{"addon":"x","host":"core-mosquitto","port":1883,"ssl":false,"username":"addons","password":"hunter2","protocol":"3.1.1"}}`, full, "", false},
 		"text":         {200, `{"result":"ok","data":{"host":"core-mosquitto","port":"1883","username":"addons","password":"hunter2"}}`, full, "", false},
 		"nobody's":     {200, `{"result":"ok","data":{"host":"b","port":8883,"ssl":true}}`, mqtt.Place{Host: "b", Port: 8883, Secure: true}, "", false},
+		"text of TLS":  {200, `{"result":"ok","data":{"host":"b","port":8883,"ssl":"true"}}`, mqtt.Place{Host: "b", Port: 8883, Secure: true}, "", false},
+		"none of TLS":  {200, `{"result":"ok","data":{"host":"b","port":1883,"ssl":"false"}}`, mqtt.Place{Host: "b", Port: 1883}, "", false},
+		"TLS unknown":  {200, `{"result":"ok","data":{"host":"b","port":1883,"ssl":null}}`, mqtt.Place{Host: "b", Port: 1883}, "", false},
+		"odd TLS":      {200, `{"result":"ok","data":{"host":"b","port":1883,"ssl":"hunter2"}}`, mqtt.Place{}, "not the JSON that was expected", true},
 		"null":         {200, `{"result":"ok","data":{"host":"b","port":1883,"username":null,"password":null,"protocol":5}}`, mqtt.Place{Host: "b", Port: 1883}, "", false},
 		"no host":      {200, `{"result":"ok","data":{"port":1883,"password":"hunter2"}}`, mqtt.Place{}, "there is no host in it", true},
 		"no port":      {200, `{"result":"ok","data":{"host":"b","password":"hunter2"}}`, mqtt.Place{}, "there is no port in it", true},

@@ -109,7 +109,7 @@ type service struct {
 	Data struct {
 		Host     string `json:"host"`
 		Port     port   `json:"port"`
-		SSL      bool   `json:"ssl"`
+		SSL      yes    `json:"ssl"`
 		Username string `json:"username"`
 		Password string `json:"password"`
 	} `json:"data"`
@@ -126,6 +126,19 @@ func (p *port) UnmarshalJSON(b []byte) error {
 	}
 	*p = port(n)
 	return nil
+}
+
+// yes is written as a truth value, or as one in quotes.
+type yes bool
+
+// UnmarshalJSON takes both.
+func (y *yes) UnmarshalJSON(b []byte) error {
+	switch s := strings.Trim(string(b), `"`); s {
+	case "true", "false", "null":
+		*y = s == "true"
+		return nil
+	}
+	return errNoJSON
 }
 
 var (
@@ -149,5 +162,5 @@ func parseService(body []byte) (mqtt.Place, error) {
 	case d.Port == 0:
 		return mqtt.Place{}, errNoPort
 	}
-	return mqtt.Place{Host: d.Host, Port: uint16(d.Port), Secure: d.SSL, Username: d.Username, Password: d.Password}, nil
+	return mqtt.Place{Host: d.Host, Port: uint16(d.Port), Secure: bool(d.SSL), Username: d.Username, Password: d.Password}, nil
 }
