@@ -126,7 +126,7 @@ func (a *app) push(ctx context.Context, h *house, c *cobra.Command, f *pushFlags
 	}
 	ready := errands[:0]
 	for _, e := range errands {
-		d, err := a.bring(ctx, h, wanted{account: e.account.Name, local: f.local}, metricsOf(e.sensors),
+		d, err := a.bring(ctx, h, wanted{account: e.account.Name, local: f.local, several: left.several}, metricsOf(e.sensors),
 			func(today fitbit.Date) (first, last fitbit.Date, err error) { return f.days(c, today, usualDays) })
 		if err == nil {
 			e.series, err = d.series(ctx, e.sensors, time.Now())
@@ -161,6 +161,9 @@ func (h *house) named(ctx context.Context, names []string) ([]bridge.Account, er
 	var list []bridge.Account
 	seen := make(map[string]bool)
 	for _, name := range names {
+		if name == "" { // a variable that is not set: it is not everybody
+			return nil, fail(exitUsage, "fitbit2mqtt accounts list", "there is no account called %q", name)
+		}
 		account, err := h.find(ctx, name)
 		if err != nil {
 			return nil, err

@@ -189,6 +189,9 @@ func TestHistoryPushLeavesOut(t *testing.T) {
 			t.Errorf("%s does not say %s", r.err, line)
 		}
 	}
+	if _, r := h.push(config, "--local", "--from", "2025-03-01", "--to", "2025-03-03"); !strings.Contains(r.err, "Not fetched yet for ben: 3 of 3 days") || strings.Contains(r.err, "for anna") {
+		t.Errorf("%s does not say whose days were not fetched", r.err)
+	}
 	if _, known := h.Metadata("sensor.anna_body_fat"); known {
 		t.Error("a disabled entity was written to")
 	}

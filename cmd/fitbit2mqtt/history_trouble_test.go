@@ -69,6 +69,7 @@ func TestBadPushes(t *testing.T) {
 	say("another scheme", exitUsage, "--ha-url mqtt://homeassistant.local "+good)
 	say("the token in the address", exitUsage, "--ha-url http://homeassistant.local:8123/?token="+h.token+" "+good)
 	say("unknown account", exitUsage, "--ha-url "+h.url+" --ha-token-file "+h.tokenFile+" carla")
+	r.try("an empty name", exitUsage, "history", "push", "--ha-url", h.url, "--ha-token-file", h.tokenFile, "")
 	say("bad date", exitUsage, at(h.url)+" --from 31.12.2025")
 	say("backwards", exitUsage, "anna --ha-url "+h.url+" --from 2025-02-03 --to 2025-02-01")
 	say("in the future", exitUsage, "anna --ha-url "+h.url+" --ha-token-file "+h.tokenFile+" --from 2199-01-01")
@@ -154,7 +155,7 @@ func TestHistoryPushConfigured(t *testing.T) {
 // An app of Home Assistant's is given its supervisor and a token for that, and for nobody else.
 func TestHubOfAnApp(t *testing.T) {
 	t.Setenv("SUPERVISOR_TOKEN", "the-supervisors")
-	file := written(t, filepath.Join(t.TempDir(), "token"), "  mine \r\n")
+	file := written(t, filepath.Join(t.TempDir(), "token"), "\ufeff  mine \r\n") // as Windows' editor saves it
 	elsewhere, err := recorder.ParseAddress("http://elsewhere:8123")
 	if err != nil {
 		t.Fatal(err)
@@ -186,7 +187,7 @@ func TestHubOfAnApp(t *testing.T) {
 // The environment names both as well, and what is public of them is no secret.
 func TestHubInTheEnvironment(t *testing.T) {
 	t.Setenv("FITBIT2MQTT_HOMEASSISTANT_URL", "http://anna:hunter2@ha.local:8123/base")
-	t.Setenv("FITBIT2MQTT_HOMEASSISTANT_TOKEN_FILE", written(t, filepath.Join(t.TempDir(), "token"), "hunter2\n"))
+	t.Setenv("FITBIT2MQTT_HOMEASSISTANT_TOKEN_FILE", written(t, filepath.Join(t.TempDir(), "token"), "\ufeffhunter2 \r\n"))
 	t.Chdir(t.TempDir())
 	c, err := loadFile(t)
 	if err != nil || c.HomeAssistant.Hub.Token != "hunter2" || c.HomeAssistant.Hub.Address.String() != "http://ha.local:8123/base" {

@@ -25,7 +25,7 @@ func (r *reader) hub() hubConfig {
 	const key = "homeassistant.url"
 	address := r.text(key, "")
 	r.public[key] = redactURL(address)
-	c := hubConfig{Token: r.secret("homeassistant.token"), CAFile: expandHome(r.str("homeassistant.ca_file", ""))}
+	c := hubConfig{Token: strings.TrimSpace(r.secret("homeassistant.token")), CAFile: expandHome(r.str("homeassistant.ca_file", ""))}
 	if address != "" {
 		var err error
 		if c.Address, err = recorder.ParseAddress(address); err != nil {
@@ -99,7 +99,7 @@ func tokenFrom(path string) (string, error) {
 	if err != nil {
 		return "", fail(exitUsage, "name a file with "+advised, "--ha-token-file: %w", err)
 	}
-	token := strings.TrimSpace(string(b))
+	token := strings.TrimSpace(plainText(b))
 	if token == "" {
 		return "", fail(exitUsage, "put into it "+advised, "--ha-token-file: %s is empty", path)
 	}

@@ -49,12 +49,15 @@ func (r *reader) secret(key string) string {
 		r.problem(key+"_file", "%v", err)
 		return ""
 	}
-	s := strings.TrimRight(string(b), "\r\n")
+	s := strings.TrimRight(plainText(b), "\r\n")
 	if s == "" {
 		r.problem(key+"_file", "%s is empty", file)
 	}
 	return s
 }
+
+// plainText is what is in a file, without the mark that Windows' editors put in front of it.
+func plainText(b []byte) string { return strings.TrimPrefix(string(b), "\ufeff") }
 
 func (r *reader) duration(key string, otherwise, least time.Duration) time.Duration {
 	s := fmt.Sprint(r.value(key, otherwise.String()))

@@ -20,6 +20,15 @@ import (
 type wanted struct {
 	account string
 	local   bool
+	several bool // of several people, notes say whom they are about
+}
+
+// whose is what a note says of that.
+func (w *wanted) whose() string {
+	if !w.several {
+		return ""
+	}
+	return " for " + w.account
 }
 
 func (w *wanted) register(a *app, c *cobra.Command) {
@@ -144,7 +153,7 @@ func (a *app) bring(ctx context.Context, h *house, w wanted, metrics []fitbit.Me
 		return d, err
 	}
 	if w.local {
-		return d, a.tellHoles(ctx, d, metrics)
+		return d, a.tellHoles(ctx, d, metrics, w.whose())
 	}
 	steps, err := d.Missing(ctx, metrics, d.first, d.last)
 	if err != nil || len(steps) == 0 {
@@ -160,13 +169,13 @@ func (a *app) bring(ctx context.Context, h *house, w wanted, metrics []fitbit.Me
 		return d, unbrought(err, d.account.Name)
 	}
 	if len(denied) > 0 {
-		_, _ = fmt.Fprintf(a.err, "Not granted, and left out: %s.\n", fitbit.Words(denied...)) // the data is worth more than the note
+		_, _ = fmt.Fprintf(a.err, "Not granted%s, and left out: %s.\n", w.whose(), fitbit.Words(denied...)) // the data is worth more than the note
 	}
 	return d, nil
 }
 
 // tellHoles says of which days nothing was fetched.
-func (a *app) tellHoles(ctx context.Context, d data, metrics []fitbit.Metric) error {
+func (a *app) tellHoles(ctx context.Context, d data, metrics []fitbit.Metric, whose string) error {
 	holes, err := d.Unfetched(ctx, metrics, d.first, d.last)
 	if err != nil || len(holes) == 0 {
 		return err
@@ -175,8 +184,8 @@ func (a *app) tellHoles(ctx context.Context, d data, metrics []fitbit.Metric) er
 	if len(holes) > 1 {
 		which += " to " + holes[len(holes)-1].String()
 	}
-	_, _ = fmt.Fprintf(a.err, "Not fetched yet: %d of %d days, %s. Of those there is only what the bridge has seen, if anything; leave out --local to fetch them.\n",
-		len(holes), d.last.Sub(d.first)+1, which) // the data is worth more than the note
+	_, _ = fmt.Fprintf(a.err, "Not fetched yet%s: %d of %d days, %s. Of those there is only what the bridge has seen, if anything; leave out --local to fetch them.\n",
+		whose, len(holes), d.last.Sub(d.first)+1, which) // the data is worth more than the note
 	return nil
 }
 
