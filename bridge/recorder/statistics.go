@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 )
 
@@ -30,11 +31,20 @@ func (h *Hub) Entities(ctx context.Context) (map[string]Entity, error) {
 	}
 	found := make(map[string]Entity)
 	for _, e := range list {
-		if e.Platform == "mqtt" && len(e.ID) > len("sensor.") && e.ID[:len("sensor.")] == "sensor." {
+		if e.Platform == "mqtt" && sensorID(e.ID) {
 			found[e.UniqueID] = Entity{ID: e.ID, Disabled: e.DisabledBy != nil}
 		}
 	}
 	return found, nil
+}
+
+// sensorID reports whether an id is one of a sensor, as Home Assistant makes them: it will
+// be shown at a terminal.
+func sensorID(id string) bool {
+	name, ok := strings.CutPrefix(id, "sensor.")
+	return ok && name != "" && !strings.ContainsFunc(name, func(r rune) bool {
+		return r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z')
+	})
 }
 
 // Ready returns why the recorder cannot take anything now, or nil. Errors are a

@@ -298,6 +298,7 @@ func TestEntities(t *testing.T) {
 	h.Put(homeassistant.Entity{ID: "sensor.my_own_name", UniqueID: "fitbit2mqtt_1_weight"})
 	h.Put(homeassistant.Entity{ID: "sensor.body_fat", UniqueID: "fitbit2mqtt_1_body_fat", DisabledBy: "user"})
 	h.Put(homeassistant.Entity{ID: "sensor.impostor", UniqueID: "fitbit2mqtt_1_body_fat", Platform: "template"})
+	h.Put(homeassistant.Entity{ID: "sensor.\x1b]0;somebody", UniqueID: "fitbit2mqtt_1_hrv"}) // it would be printed
 	h.Put(homeassistant.Entity{ID: "event.weigh_in", UniqueID: "fitbit2mqtt_1_weigh_in"})
 	got, err := h.dial().Entities(t.Context())
 	want := map[string]recorder.Entity{"fitbit2mqtt_1_weight": {ID: "sensor.my_own_name"}, "fitbit2mqtt_1_body_fat": {ID: "sensor.body_fat", Disabled: true}}
