@@ -131,7 +131,8 @@ func (h *Hub) Write(ctx context.Context, p Plan, progress func(done int)) error 
 	return h.await(ctx, p)
 }
 
-// await returns when what was sent can be read, or fails after a while.
+// await returns when what was sent can be read, or fails when nothing more of it has come
+// for a while: a database on an SD card takes its time.
 func (h *Hub) await(ctx context.Context, p Plan) error {
 	deadline := time.Now().Add(h.patience)
 	first, last := p.rows[0].Start, p.rows[0].Start
@@ -143,6 +144,7 @@ func (h *Hub) await(ctx context.Context, p Plan) error {
 			last = r.Start
 		}
 	}
+	least := len(p.rows) // that were missing
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
 		kept, err := h.kept(ctx, p.statistic, first, last)
 		if err != nil {
@@ -153,6 +155,9 @@ func (h *Hub) await(ctx context.Context, p Plan) error {
 			if k, known := kept[r.Start]; !known || !k.same(r) {
 				missing++
 			}
+		}
+		if missing < least {
+			least, deadline = missing, time.Now().Add(h.patience)
 		}
 		switch {
 		case missing == 0:

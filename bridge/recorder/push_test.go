@@ -171,6 +171,26 @@ func TestCutOff(t *testing.T) {
 	}
 }
 
+// A slow recorder is given its time for as long as it gets on.
+func TestSlowRecorder(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "2026.11.0")
+	h.Break(homeassistant.Trouble{Lag: 8}) // the third of three messages is done when twice the patience is over
+	o := h.options()
+	o.Patience = 2 * time.Second
+	hub, err := recorder.Dial(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := recorder.Series{Entity: weight, Unit: recorder.Kilograms}
+	for i := range 1300 {
+		s.Hours = append(s.Hours, recorder.Hour{Start: day.Add(time.Duration(i) * time.Hour), Mean: 70, Min: 70, Max: 70})
+	}
+	if _, err := push(t.Context(), hub, s, nil); err != nil || len(h.Rows(weight)) != 1300 {
+		t.Errorf("%v: %d hours", err, len(h.Rows(weight)))
+	}
+}
+
 // What Home Assistant has taken and never recorded does not count as written.
 func TestLost(t *testing.T) {
 	t.Parallel()
