@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -143,6 +145,7 @@ func (a *app) push(ctx context.Context, h *house, c *cobra.Command, f *pushFlags
 	rows := []pushRow{}
 	if len(ready) > 0 {
 		if rows, err = a.deliver(ctx, options, ready, f.dry, &left); err != nil {
+			left.mention(a, err)
 			return rows, err
 		}
 	}
@@ -189,15 +192,24 @@ func (l *leftOut) add(name string, err error) {
 	l.errs = append(l.errs, err)
 }
 
-// verdict mentions all but the first, which is the error to end with.
+// verdict is the error to end with, that of whatever one would mend first; the others are
+// mentioned.
 func (l *leftOut) verdict(a *app) error {
 	if len(l.errs) == 0 {
 		return nil
 	}
-	for _, err := range l.errs[1:] {
-		_, _ = fmt.Fprintf(a.err, "Left out: %s\n", err)
+	worst := slices.MinFunc(l.errs, func(x, y error) int { return cmp.Compare(place(exitCode(x)), place(exitCode(y))) })
+	l.mention(a, worst)
+	return worst
+}
+
+// mention tells of all but one.
+func (l *leftOut) mention(a *app, but error) {
+	for _, err := range l.errs {
+		if err != but { //nolint:errorlint // it is that very one
+			_, _ = fmt.Fprintf(a.err, "Left out: %s\n", err)
+		}
 	}
-	return l.errs[0]
 }
 
 // pushRow is one entity as "history push --format json" shows it.

@@ -197,6 +197,20 @@ func TestHistoryPushLeavesOut(t *testing.T) {
 	}
 }
 
+// Of several troubles a push ends with what one would mend first, and mentions the others.
+func TestHistoryPushVerdict(t *testing.T) {
+	t.Parallel()
+	var said strings.Builder
+	left := leftOut{several: true}
+	left.add("anna", fail(exitAway, "wait", "the cloud is away"))
+	left.add("ben", fail(exitCloud, "sign in", "the sign-in is gone"))
+	left.add("carla", fail(exitCloud, "sign in", "so is hers"))
+	err := left.verdict(&app{stdio: stdio{err: &said}})
+	if exitCode(err) != exitCloud || err.Error() != "ben: the sign-in is gone" || said.String() != "Left out: anna: the cloud is away\nLeft out: carla: so is hers\n" {
+		t.Errorf("%v\n%s", err, &said)
+	}
+}
+
 // Hours are those of UTC, whatever clocks the person has, and never half known.
 func TestHoursOfAPerson(t *testing.T) {
 	t.Parallel()
