@@ -215,6 +215,7 @@ func testSilence(t contract) {
 func testOversized(t contract) {
 	c := connect(t, mqtt.Options{URL: t.url, Subscribe: []string{"x"}})
 	c.mustPublish(t, "x", strings.Repeat("y", 300<<10), false)
+	c.expect(t, "x "+strings.Repeat("y", 256<<10))
 	c.mustPublish(t, "x", "small", false)
 	c.expect(t, "x small")
 }

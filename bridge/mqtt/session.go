@@ -89,13 +89,14 @@ func (c *Client) dial(ctx context.Context) (net.Conn, error) {
 }
 
 // receive takes one inbound message: as a replay that Retained asked for, as one
-// for OnMessage, or as both where the filters overlap.
+// for OnMessage, or as both where the filters overlap. One that is oversized loses its
+// end: it means nothing to anybody, but whoever sent a request is told so.
 func (c *Client) receive(s *session, in paho.Message) {
-	if len(in.Payload()) > maxPayload {
-		c.log.Debug("oversized message ignored", "topic", in.Topic(), "bytes", len(in.Payload()))
-		return
-	}
 	m := bridge.Message{Topic: in.Topic(), Payload: in.Payload(), Retained: in.Retained()}
+	if n := len(m.Payload); n > maxPayload {
+		c.log.Debug("oversized message cut", "topic", m.Topic, "bytes", n)
+		m.Payload = slices.Clone(m.Payload[:maxPayload])
+	}
 	if b := s.basket.Load(); b != nil && m.Retained {
 		b.put(m)
 	}
