@@ -25,6 +25,7 @@ type announcer struct {
 	connected signal // a connection has come up
 	born      signal // Home Assistant has said "online"
 	owed      signal // an event waits in the outbox
+	answers   answers
 	finished  chan struct{}
 	present   atomic.Bool // Home Assistant is known to be there
 
@@ -39,11 +40,14 @@ type announcer struct {
 	shown     map[string]time.Time // per body topic, when the state last published was measured
 	told      map[int64]bool       // acknowledged events that storage could not mark yet
 	burials   map[string]time.Time // configs shown once more, to be withdrawn then
+
+	waiting, republishing []errand  // requests to republish, and those that are being done
+	republished           time.Time // when the latter began
 }
 
 func newAnnouncer(b *Bridge) *announcer {
 	return &announcer{
-		b: b, connected: newSignal(), born: newSignal(), owed: newSignal(), finished: make(chan struct{}),
+		b: b, connected: newSignal(), born: newSignal(), owed: newSignal(), finished: make(chan struct{}), answers: answers{ready: newSignal()},
 		shown: make(map[string]time.Time), told: make(map[int64]bool), burials: make(map[string]time.Time),
 	}
 }
@@ -96,6 +100,7 @@ func (a *announcer) run(ctx context.Context, publisher Publisher) {
 		case <-a.owed:
 			a.owing = true
 		case <-a.b.board.changed:
+		case <-a.answers.ready:
 		case <-again.C:
 		}
 		if next := a.work(ctx); !next.IsZero() {
@@ -108,6 +113,7 @@ func (a *announcer) run(ctx context.Context, publisher Publisher) {
 func (a *announcer) begin(publisher Publisher) {
 	a.publisher = publisher
 	a.b.board.set(a.b.topics.state(), []byte(online))
+	a.b.publishSettings()
 	a.b.board.announce(rankBridge, a.b.hass().Device(), a.b.o.Discovery, a.b.o.HassPrefix)
 }
 
@@ -126,12 +132,15 @@ func (a *announcer) work(ctx context.Context) (next time.Time) {
 		a.owing = true
 	default:
 	}
+	sooner(a.beginErrands(ctx))
 	if a.b.board.news() { // unless they would come before their device
 		sooner(a.flush(ctx, rankEmptied))
 	}
 	sooner(a.drain(ctx))
 	sooner(a.flush(ctx, rankEmptied))
 	sooner(a.rebury(ctx))
+	sooner(a.endErrands())
+	a.respond(ctx)
 	if a.failed && a.up {
 		a.failed = false
 		sooner(time.Now().Add(publishRetry))
@@ -260,12 +269,12 @@ func (a *announcer) publish(ctx context.Context, m Message) bool {
 	return true
 }
 
-func (a *announcer) health(ctx context.Context) {
+func (a *announcer) health(ctx context.Context) []byte {
 	pending, err := a.b.o.Memory.Pending(ctx)
 	if err != nil {
 		a.b.o.Log.Warn("outbox could not be read", "error", err)
 	}
-	a.b.publishHealth(pending)
+	return a.b.publishHealth(pending)
 }
 
 // goodbye publishes what is left, and as its last word that the bridge is gone: a

@@ -183,6 +183,35 @@ func (b *board) touch() {
 	}
 }
 
+// repeat has everything sent again; configs rest before that as always.
+func (b *board) repeat() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, e := range b.entries {
+		e.said = nil
+	}
+}
+
+// census counts the topics in use, and of all topics those that do not say yet what
+// they should.
+func (b *board) census() (states, configs, rest int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, e := range b.entries {
+		switch {
+		case len(e.Payload) == 0:
+		case e.config():
+			configs++
+		default:
+			states++
+		}
+		if e.dirty() {
+			rest++
+		}
+	}
+	return states, configs, rest
+}
+
 // due lists what is to be sent up to rank high, in order, and says
 // when to come back for configs that must rest a little; zero for never.
 func (b *board) due(high int, now time.Time) (messages []entry, again time.Time) {

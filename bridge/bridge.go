@@ -9,6 +9,10 @@
 // repeat an event with the same id; it never loses one. A cloud that stumbles
 // never blanks what is known.
 //
+// Whoever asks something of the bridge at bridge/request/<name> is answered at
+// bridge/response/<name> ([request]). What is set that way holds until the next start:
+// the configuration has the last word.
+//
 // Clouds come and go, and people move. What the new one tells of the time before is
 // recognised ([twin]): weigh-ins, topics and entities go on under the names they have,
 // and the move itself is no event. A cloud that is gone for good is asked no more.
@@ -45,7 +49,8 @@ type Options struct {
 	Config       json.RawMessage // for bridge/info; without secrets
 	Now          func() time.Time
 	Log          *slog.Logger
-	OnEvent      func(Event) // called after an event has been acknowledged; may be nil
+	Level        *slog.LevelVar // of Log, for those who want to change it; may be nil
+	OnEvent      func(Event)    // called after an event has been acknowledged; may be nil
 	BirthDelay   time.Duration
 	SettlingTime time.Duration // between a config and the first event; 0: one second
 }
@@ -109,6 +114,7 @@ type Bridge struct {
 	teller   *announcer
 	stats    *stats
 	watching pulse // of watch
+	settings *settings
 	started  time.Time
 	syncs    chan chan struct{} // to be closed once the accounts have been looked at
 	visit    *visit             // nil: the bridge stays
@@ -138,7 +144,7 @@ func New(o Options) *Bridge {
 	}
 	b := &Bridge{
 		o: o, topics: topics{prefix: o.Prefix, hass: o.HassPrefix, status: o.StatusTopic},
-		board: newBoard(), stats: newStats(), started: o.Now(), syncs: make(chan chan struct{}), persons: make(map[string]*person),
+		board: newBoard(), stats: newStats(), settings: newSettings(o.Level, o.Poll.Body), started: o.Now(), syncs: make(chan chan struct{}), persons: make(map[string]*person),
 	}
 	b.teller = newAnnouncer(b)
 	return b
@@ -158,7 +164,7 @@ func (b *Bridge) Will() Message {
 
 // Subscriptions are the topic filters whose messages Received wants.
 func (b *Bridge) Subscriptions() []string {
-	return []string{b.topics.of("+", "command/poll"), b.topics.status, b.topics.state()}
+	return []string{b.topics.of("+", "command/poll"), b.topics.of("bridge", "request/#"), b.topics.status, b.topics.state()}
 }
 
 // Connected tells the bridge that the broker connection is open, anew or again.
@@ -177,6 +183,9 @@ func (b *Bridge) Received(m Message) {
 	default:
 		if name, ok := b.topics.pollCommand(m.Topic); ok {
 			b.PollNow(name)
+		}
+		if name, ok := b.topics.request(m.Topic); ok {
+			b.request(name, m.Payload)
 		}
 	}
 }

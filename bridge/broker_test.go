@@ -16,7 +16,7 @@ import (
 func everything() []string {
 	return []string{
 		"anna/body", "anna/heart", "anna/device/s1", "anna/connection", "anna/availability",
-		"bridge/info", "bridge/state", "bridge/health",
+		"bridge/info", "bridge/state", "bridge/health", "bridge/settings",
 		"device/fitbit2mqtt_bridge/config", "device/fitbit2mqtt_u1/config", "device/fitbit2mqtt_u1_s1/config",
 	}
 }
@@ -33,12 +33,12 @@ func (h *house) wantEverything(what string) {
 	h.Helper()
 	got := topicsOf(h.heard())
 	want := everything()
-	if len(got) != len(want) || !slices.Equal(got[8:], want[8:]) {
+	if len(got) != len(want) || !slices.Equal(got[9:], want[9:]) {
 		h.Errorf("%s, in this order: %v", what, got)
 		return
 	}
-	slices.Sort(got[:8])
-	slices.Sort(want[:8])
+	slices.Sort(got[:9])
+	slices.Sort(want[:9])
 	h.expect(what, got, want...)
 }
 
@@ -61,7 +61,7 @@ func TestFirstContact(t *testing.T) {
 		if h.holds("fitbit2mqtt/bridge/state") != "online" || string(h.bridge.Will().Payload) != "offline" || !h.bridge.Will().Retained {
 			h.Error("the bridge's state and its will do not fit together")
 		}
-		for _, filter := range []string{"fitbit2mqtt/+/command/poll", "homeassistant/status"} {
+		for _, filter := range []string{"fitbit2mqtt/+/command/poll", "fitbit2mqtt/bridge/request/#", "homeassistant/status"} {
 			if !slices.Contains(h.bridge.Subscriptions(), filter) {
 				h.Errorf("%s is not subscribed to", filter)
 			}

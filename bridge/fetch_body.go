@@ -179,6 +179,7 @@ func (p *person) learn(ctx context.Context, look listing, profile *Profile) erro
 		return err
 	}
 	if len(r.found) > 0 {
+		p.found(r.entry.Events)
 		p.b.teller.owed.raise()
 	}
 	p.showBody()

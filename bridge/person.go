@@ -22,7 +22,9 @@ type person struct {
 	since    time.Time // of this run
 	log      *slog.Logger
 	pollNow  signal
-	tokens   int // polls on demand left, refilled over time
+	asks     asks   // who waits for the end of it
+	retimed  signal // the body's interval has changed
+	tokens   int    // polls on demand left, refilled over time
 	refill   time.Time
 	cancel   context.CancelFunc
 	done     chan struct{}
@@ -49,7 +51,7 @@ type person struct {
 func newPerson(b *Bridge, a Account, source fitbit.Source, past Past) *person {
 	p := &person{
 		b: b, account: a, source: source, since: b.o.Now(), log: b.o.Log.With("account", a.Name),
-		pollNow: newSignal(), tokens: pollBurst, refill: b.o.Now(), cancel: func() {}, done: make(chan struct{}),
+		pollNow: newSignal(), retimed: newSignal(), tokens: pollBurst, refill: b.o.Now(), cancel: func() {}, done: make(chan struct{}),
 		denied: make(map[fitbit.Metric]time.Time), answered: make(map[fitbit.Metric]bool), powered: make(map[string]bool),
 		ledger: newLedger(past.Weights, past.Fats), days: newHeartDays(past.Days),
 		profile: past.Profile, troubles: make(troubles),
@@ -70,7 +72,7 @@ func newPerson(b *Bridge, a Account, source fitbit.Source, past Past) *person {
 	p.jobs = []*job{
 		{every: profileEvery, due: now, run: p.fetchProfile, metrics: []fitbit.Metric{fitbit.SettingsMetric, fitbit.HeightMetric}},
 		{every: sweepEvery, due: now, run: p.sweepBody, onDemand: true, metrics: []fitbit.Metric{fitbit.WeightMetric, fitbit.BodyFatMetric}},
-		{every: b.o.Poll.Body, due: now.Add(b.o.Poll.Body), run: p.fetchBody},
+		{every: b.settings.interval(), due: now.Add(b.settings.interval()), run: p.fetchBody},
 		{every: b.o.Poll.Heart, due: now, run: p.fetchHeart, onDemand: true, rest: demandRest, metrics: append(dailyHeart(), fitbit.LatestHeartRate)},
 		{every: b.o.Poll.Devices, due: now, run: p.fetchDevices, onDemand: true, rest: demandRest, metrics: []fitbit.Metric{fitbit.DevicesMetric}},
 	}

@@ -51,24 +51,28 @@ func (p *person) stop() {
 func (p *person) run(ctx context.Context) {
 	defer p.rememberSuccess(context.WithoutCancel(ctx))
 	defer p.pulse.rest()
+	defer p.dismiss()
 	p.reportTrouble(ctx)
 	for ctx.Err() == nil {
 		if p.over() {
 			p.show()
 			p.noteRetirement(ctx)
 			p.pulse.rest()
-			<-ctx.Done()
+			p.idle(ctx)
 			return
 		}
 		j := p.next()
 		if wait := j.due.Sub(p.now()); wait > 0 {
 			p.warnOfTheEnd()
 			p.show()
+			p.settle()
 			p.wait(ctx, p.untilWarning(wait))
 			continue
 		}
 		if until := p.unaffordable(j); !until.IsZero() {
-			j.due = until
+			if j.due = until; j.onDemand {
+				p.refuse(&fitbit.RateLimitError{Until: until})
+			}
 			continue
 		}
 		err := p.do(ctx, j)
@@ -97,6 +101,20 @@ func (p *person) wait(ctx context.Context, d time.Duration) {
 	case <-timer.C:
 	case <-p.pollNow:
 		p.demand()
+	case <-p.retimed:
+		p.retime()
+	}
+}
+
+// idle has nothing to poll any more, which whoever asks is told.
+func (p *person) idle(ctx context.Context) {
+	for {
+		p.release(func(*ask) bool { return true }, p.outcome)
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.pollNow:
+		}
 	}
 }
 
@@ -114,12 +132,14 @@ func (p *person) demand() {
 	}
 	if p.limited.After(due) {
 		due = p.limited
+		p.begin(now, &fitbit.RateLimitError{Until: p.limited})
 	}
 	for _, j := range p.jobs {
 		if j.onDemand && j.due.After(due) && !now.Before(j.ran.Add(j.rest)) {
 			j.due, j.asked = due, true
 		}
 	}
+	p.begin(due, nil)
 }
 
 // next is the job to do first; the first in the list where several are due.

@@ -100,6 +100,7 @@ func (b *Bridge) publishInfo(accounts []Account) {
 		Topics: map[string]string{
 			"prefix": b.topics.prefix, "discovery": string(b.o.Discovery), "discovery_prefix": b.topics.hass,
 			"home_assistant_status": b.topics.status, "state": b.topics.state(), "health": b.topics.health(),
+			"settings": b.topics.settings(), "request": b.topics.of("bridge", "request/<name>"), "response": b.topics.response("<name>"),
 		},
 	}
 	for _, name := range []string{"availability", "body", "heart", "device/<id>", "connection", "weigh_in", "command/poll"} {
@@ -111,7 +112,8 @@ func (b *Bridge) publishInfo(accounts []Account) {
 	b.board.set(b.topics.info(), encode(info))
 }
 
-func (b *Bridge) publishHealth(pending int) {
+// publishHealth puts on the board how the bridge is, and returns it.
+func (b *Bridge) publishHealth(pending int) []byte {
 	h := healthState{
 		UptimeS: int64(b.o.Now().Sub(b.started).Seconds()), RSSBytes: residentBytes(), Goroutines: runtime.NumGoroutine(),
 		Accounts: make(map[State]int), Polls: b.stats.polls.Load(), PollErrors: b.stats.pollErrors.Load(),
@@ -122,7 +124,9 @@ func (b *Bridge) publishHealth(pending int) {
 		h.Accounts[p.state()]++
 	}
 	b.mu.Unlock()
-	b.board.set(b.topics.health(), encode(h))
+	payload := encode(h)
+	b.board.set(b.topics.health(), payload)
+	return payload
 }
 
 // residentBytes is the memory this process takes up, as far as the system tells.

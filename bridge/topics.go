@@ -18,6 +18,18 @@ func (t topics) state() string  { return t.prefix + "/bridge/state" }
 func (t topics) info() string   { return t.prefix + "/bridge/info" }
 func (t topics) health() string { return t.prefix + "/bridge/health" }
 
+// settings is what can be set, and how it is set.
+func (t topics) settings() string { return t.prefix + "/bridge/settings" }
+
+// response returns where the request of that name is answered.
+func (t topics) response(name string) string { return t.prefix + "/bridge/response/" + name }
+
+// request returns the name of what is asked at a topic.
+func (t topics) request(topic string) (name string, ok bool) {
+	name, ok = strings.CutPrefix(topic, t.prefix+"/bridge/request/")
+	return name, ok && name != "" && len(name) <= nameLimit
+}
+
 // of returns a topic of one account.
 func (t topics) of(account, name string) string { return t.prefix + "/" + account + "/" + name }
 

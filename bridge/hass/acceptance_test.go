@@ -100,3 +100,39 @@ func TestTheCheckHasTeeth(t *testing.T) {
 		}
 	}
 }
+
+// TestTheCheckBitesSettings does the same with what can be set.
+func TestTheCheckBitesSettings(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		component, key string
+		value          any // nil: the key is removed
+		want           string
+	}{
+		{"log_level", "options", nil, "options"},
+		{"log_level", "command_topic", nil, "command_topic"},
+		{"log_level", "state_topic", "fitbit2mqtt/#", "state_topic"},
+		{"log_level", "entity_category", "diagnostic", "entity_category"},
+		{"log_level", "unit_of_measurement", "s", "stray key"},
+		{"poll_interval", "command_topic", nil, "command_topic"},
+		{"poll_interval", "state_topic", nil, "state_topic"},
+		{"poll_interval", "entity_category", "diagnostic", "entity_category"},
+		{"poll_interval", "min", 86400.0, "in steps of"},
+		{"poll_interval", "step", 0.0, "in steps of"},
+		{"poll_interval", "mode", "dial", "mode"},
+		{"poll_interval", "unit_of_measurement", "sec", "unit"},
+		{"poll_interval", "state_class", "measurement", "stray key"},
+		{"republish", "command_topic", nil, "command_topic"},
+	} {
+		payload := decode(t, bridge().Device().Payload())
+		component := payload["components"].(object)[c.component].(object)
+		if c.value == nil {
+			delete(component, c.key)
+		} else {
+			component[c.key] = c.value
+		}
+		if err := checkDevice(payload); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %s = %v: got %v, want %q", c.component, c.key, c.value, err, c.want)
+		}
+	}
+}

@@ -88,6 +88,10 @@ type Component struct {
 	Unit                   string         `json:"unit_of_measurement,omitempty"`
 	Precision              *int           `json:"suggested_display_precision,omitempty"`
 	Options                []string       `json:"options,omitempty"`
+	Min                    *int           `json:"min,omitempty"`
+	Max                    *int           `json:"max,omitempty"`
+	Step                   *int           `json:"step,omitempty"`
+	Mode                   string         `json:"mode,omitempty"` // of a number: "box" or "slider"
 	EventTypes             []string       `json:"event_types,omitempty"`
 	Icon                   string         `json:"icon,omitempty"`
 	EntityCategory         string         `json:"entity_category,omitempty"`

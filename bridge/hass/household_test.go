@@ -52,12 +52,12 @@ func TestGolden(t *testing.T) {
 	devices := household()
 	for _, name := range []string{"bridge", "person", "scale", "tracker"} {
 		golden(t, name+".json", devices[name].Payload())
+		var entities bytes.Buffer
+		for _, m := range devices[name].Messages(hass.ModeEntity, "homeassistant") {
+			entities.WriteString(m.Topic + "\n" + pretty(t, m.Payload))
+		}
+		compare(t, name+"_entities.txt", entities.Bytes())
 	}
-	var entities bytes.Buffer
-	for _, m := range devices["scale"].Messages(hass.ModeEntity, "homeassistant") {
-		entities.WriteString(m.Topic + "\n" + pretty(t, m.Payload))
-	}
-	compare(t, "scale_entities.txt", entities.Bytes())
 }
 
 func golden(t *testing.T, name string, payload []byte) {

@@ -87,7 +87,7 @@ func (c Component) prefix() string {
 // known reports whether any version of ours has used the platform.
 func known(platform string) bool {
 	switch platform {
-	case "sensor", "binary_sensor", "event", "button":
+	case "sensor", "binary_sensor", "event", "button", "select", "number":
 		return true
 	}
 	return false

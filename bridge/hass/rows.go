@@ -13,10 +13,11 @@ type row struct {
 	kind kind
 
 	topic    string   // below the owner's topics
+	command  string   // where to write what it is set to, likewise; a press has no other topic
 	field    string   // of the JSON at topic, shown as it is; null shows as unknown
 	template string   // instead of field
 	attrs    []string // fields of the same JSON shown beside the state; these keys must always be there
-	words    []string // all values it can take; for choice and event
+	words    []string // all values it can take; for choice, event and pick
 
 	icon   string
 	aside  string // entity_category: diagnostic or config
@@ -53,6 +54,8 @@ const (
 	connectivity
 	event
 	press
+	pick    // one of words, to be set
+	seconds // to be set
 )
 
 const (
@@ -94,6 +97,11 @@ func (k kind) describe(c *Component) {
 		c.Platform = "event"
 	case press:
 		c.Platform, c.PayloadPress = "button", "PRESS"
+	case pick:
+		c.Platform = "select"
+	case seconds: // up to a day; no class, which not every core knows for numbers
+		c.Platform, c.Unit, c.Mode = "number", "s", "box"
+		c.Min, c.Max, c.Step = new(1), new(24*60*60), new(1)
 	case text:
 	}
 	if c.Precision != nil && c.StateClass == "" {
@@ -106,9 +114,11 @@ func (r row) component(bridgeState string, own owner) Component {
 	c := Component{Name: r.name, Icon: r.icon, EntityCategory: r.aside, ValueTemplate: r.template}
 	r.kind.describe(&c)
 	topic := own.topics + "/" + r.topic
+	if r.command != "" {
+		c.CommandTopic = own.topics + "/" + r.command
+	}
 	switch r.kind {
 	case press:
-		c.CommandTopic = topic
 	case event:
 		c.StateTopic, c.EventTypes = topic, r.words
 	default:
@@ -206,7 +216,7 @@ func connectionRows() []row {
 			template: "{{ 'ON' if value_json.sign_in_expires_soon else 'OFF' }}",
 		},
 		{key: "last_poll", name: "Last poll", kind: moment, topic: "connection", field: "last_success", aside: diagnostic, rare: true},
-		{key: "poll", name: "Poll now", kind: press, topic: "command/poll", icon: "mdi:refresh", aside: config},
+		{key: "poll", name: "Poll now", kind: press, command: "command/poll", icon: "mdi:refresh", aside: config},
 	}
 	for i := range rows {
 		rows[i].speaks = whileRunning
@@ -247,5 +257,21 @@ func (Bridge) rows() []row {
 	for i := range rows {
 		rows[i].aside = diagnostic
 	}
-	return rows
+	return append(rows, settingRows()...)
+}
+
+// settingRows are what can be set of a running bridge.
+func settingRows() []row {
+	return []row{
+		{
+			key: "log_level", name: "Log level", kind: pick, topic: "settings", field: "log_level", command: "request/log_level",
+			icon: "mdi:text-box-search-outline", aside: config, attrs: []string{"log_level_configured", "holds"},
+			words: []string{"debug", "info", "warn", "error"},
+		},
+		{
+			key: "poll_interval", name: "Poll interval", kind: seconds, topic: "settings", field: "poll_interval_s", command: "request/poll_interval",
+			icon: "mdi:timer-sync-outline", aside: config, attrs: []string{"poll_interval_configured_s", "holds"},
+		},
+		{key: "republish", name: "Republish", kind: press, command: "request/republish", icon: "mdi:publish", aside: config},
+	}
 }

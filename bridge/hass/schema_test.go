@@ -34,6 +34,8 @@ var (
 		"binary_sensor": stateKeys,
 		"event":         {"state_topic", "event_types"},
 		"button":        {"command_topic", "payload_press"},
+		"select":        append([]string{"command_topic", "options"}, stateKeys...),
+		"number":        append([]string{"command_topic", "min", "max", "step", "mode", "unit_of_measurement"}, stateKeys...),
 	}
 	classUnits = map[string][]string{
 		"sensor weight":    {"kg", "g", "mg", "µg", "oz", "lb", "st"},
@@ -47,6 +49,8 @@ var (
 		"binary_sensor connectivity": {""},
 		"event ":                     {""},
 		"button ":                    {""},
+		"select ":                    {""},
+		"number ":                    {"s"},
 	}
 	numericClasses = []string{"weight", "battery", "duration"}
 	// Attributes with these names are dropped.
@@ -155,7 +159,7 @@ func (f *faults) component(id, deviceName, key, platform string, c object) {
 	if enabled, ok := c["enabled_by_default"]; ok && enabled != false {
 		f.add("%s: enabled_by_default %v", where, enabled)
 	}
-	category := map[string]string{"sensor": "diagnostic", "binary_sensor": "diagnostic", "button": "config"}[platform]
+	category := map[string]string{"sensor": "diagnostic", "binary_sensor": "diagnostic", "button": "config", "select": "config", "number": "config"}[platform]
 	if v, ok := c["entity_category"]; ok && v != category {
 		f.add("%s: entity_category %v", where, v)
 	}
@@ -169,7 +173,7 @@ func (f *faults) value(where, platform, class string, c object) {
 	if units := classUnits[platform+" "+class]; !slices.Contains(units, unit) {
 		f.add("%s: unit %q with class %q", where, unit, class)
 	}
-	numeric := unit != "" || slices.Contains(numericClasses, class)
+	numeric := platform == "sensor" && unit != "" || slices.Contains(numericClasses, class)
 	if numeric && stateClass == "" {
 		f.add("%s: a number without state_class has no statistics", where)
 	}
@@ -181,8 +185,16 @@ func (f *faults) value(where, platform, class string, c object) {
 		f.add("%s: precision %v", where, p)
 	}
 	options, _ := c["options"].([]any)
-	if (len(options) > 0) != (class == "enum") {
+	if (len(options) > 0) != (class == "enum" || platform == "select") {
 		f.add("%s: options %v with class %q", where, options, class)
+	}
+	least, _ := c["min"].(float64)
+	most, _ := c["max"].(float64)
+	if step, _ := c["step"].(float64); platform == "number" && (least >= most || step <= 0 || most-least < step) {
+		f.add("%s: from %v to %v in steps of %v", where, c["min"], c["max"], c["step"])
+	}
+	if mode, ok := c["mode"]; ok && mode != "auto" && mode != "box" && mode != "slider" {
+		f.add("%s: mode %v", where, mode)
 	}
 	types, _ := c["event_types"].([]any)
 	if (len(types) > 0) != (platform == "event") {
@@ -197,12 +209,14 @@ func (f *faults) value(where, platform, class string, c object) {
 
 // topics checks where an entity reads, writes and learns that it is available.
 func (f *faults) topics(where, platform string, c object) {
-	topic := "state_topic"
-	if platform == "button" {
-		topic = "command_topic"
+	needed := map[string][]string{"button": {"command_topic"}, "select": {"command_topic", "state_topic"}, "number": {"command_topic", "state_topic"}}[platform]
+	if needed == nil {
+		needed = []string{"state_topic"}
 	}
-	if !plain(c[topic]) {
-		f.add("%s: %s %v", where, topic, c[topic])
+	for _, topic := range needed {
+		if !plain(c[topic]) {
+			f.add("%s: %s %v", where, topic, c[topic])
+		}
 	}
 	if platform != "event" && platform != "button" && !strings.HasPrefix(str(c["value_template"]), "{{ ") {
 		f.add("%s: value_template %v", where, c["value_template"])

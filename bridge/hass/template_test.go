@@ -135,6 +135,11 @@ func fits(c hass.Component, state any) bool {
 	switch {
 	case c.Platform == "binary_sensor":
 		return state == "ON" || state == "OFF"
+	case c.Platform == "select":
+		return slices.Contains(c.Options, str(state))
+	case c.Platform == "number":
+		value, _ := state.(float64)
+		return number && value >= float64(*c.Min) && value <= float64(*c.Max)
 	case state == nil:
 		return true
 	case c.DeviceClass == "timestamp":
