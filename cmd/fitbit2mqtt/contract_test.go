@@ -31,6 +31,9 @@ func contract(uids map[string]string, devices map[string][]string, null string) 
 			retained: true, null: "last_error",
 			keys: "uptime_s rss_bytes goroutines accounts polls poll_errors published pending last_error",
 		},
+		"fitbit2mqtt/bridge/settings": {
+			retained: true, keys: "log_level log_level_configured poll_interval_s poll_interval_configured_s holds",
+		},
 		"homeassistant/device/fitbit2mqtt_bridge/config": {retained: true, keys: "device origin qos components"},
 	}
 	for name, uid := range uids {

@@ -60,7 +60,7 @@ It is 0 if there is none.`,
 		}
 		d.log = slog.New(slog.DiscardHandler) // the findings say it
 		if d.config.Log.Level == "debug" {
-			d.log = a.logger(d.config.Log)
+			d.log, _ = a.logger(d.config.Log)
 		}
 		found, err := d.examine(c.Context())
 		if err != nil {

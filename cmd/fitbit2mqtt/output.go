@@ -20,11 +20,14 @@ func (a *app) printJSON(v any) error {
 	return enc.Encode(v)
 }
 
-// logger writes to standard error, for people or for machines.
-func (a *app) logger(c logConfig) *slog.Logger {
-	o := &slog.HandlerOptions{Level: c.level()}
+// logger writes to standard error, for people or for machines. What it writes depends
+// on the level, which can be changed.
+func (a *app) logger(c logConfig) (*slog.Logger, *slog.LevelVar) {
+	level := new(slog.LevelVar)
+	level.Set(c.level())
+	o := &slog.HandlerOptions{Level: level}
 	if c.Format == "json" {
-		return slog.New(slog.NewJSONHandler(a.err, o))
+		return slog.New(slog.NewJSONHandler(a.err, o)), level
 	}
 	o.ReplaceAttr = func(groups []string, attr slog.Attr) slog.Attr {
 		if attr.Key == slog.TimeKey && len(groups) == 0 {
@@ -32,7 +35,7 @@ func (a *app) logger(c logConfig) *slog.Logger {
 		}
 		return attr
 	}
-	return slog.New(slog.NewTextHandler(a.err, o))
+	return slog.New(slog.NewTextHandler(a.err, o)), level
 }
 
 // version is what "version" prints.

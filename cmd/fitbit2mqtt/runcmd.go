@@ -16,9 +16,26 @@ func (a *app) newRun() *cobra.Command {
 		Use:   "run",
 		Short: "Run the bridge (the default)",
 		Long: `Polls the cloud for everybody who is connected and publishes to the broker,
-until it is stopped. People can be connected, renamed and removed while it runs.`,
+until it is stopped. People can be connected, renamed and removed while it runs.
+
+It answers requests over MQTT: what is asked at fitbit2mqtt/bridge/request/NAME is
+answered at fitbit2mqtt/bridge/response/NAME, as JSON with data, status ("ok" or
+"error"), error and the caller's own transaction. A payload is empty, a word, or JSON
+with the word at "value" or at a key of its own:
+
+  poll           ask the cloud now, for everybody or an "account"; answered when that
+                 is done, within a minute, with what was new
+  health         how the bridge is
+  republish      publish states and discovery once more
+  log_level      debug, info, warn or error
+  poll_interval  seconds between two looks at weight and body fat, 1 to 86400
+
+What the last two set is at fitbit2mqtt/bridge/settings and holds until the next
+restart: the configuration has the last word.`,
 		Example: `  fitbit2mqtt run --config /etc/fitbit2mqtt/config.yaml
-  FITBIT2MQTT_MQTT_URL=mqtt://192.168.1.2 fitbit2mqtt run`,
+  FITBIT2MQTT_MQTT_URL=mqtt://192.168.1.2 fitbit2mqtt run
+  mosquitto_pub -t fitbit2mqtt/bridge/request/poll -m '{"account":"anna","transaction":1}'
+  mosquitto_pub -t fitbit2mqtt/bridge/request/log_level -m debug`,
 		Args: usage(cobra.NoArgs),
 		RunE: a.runBridge,
 	}
@@ -36,7 +53,8 @@ func (a *app) runBridge(c *cobra.Command, _ []string) (err error) {
 	if err != nil {
 		return err
 	}
-	d := newDaemon(a.logger(config.Log))
+	early, _ := a.logger(config.Log)
+	d := newDaemon(early)
 	var h *house
 	if err := d.patiently("opens the databases", longestStart, func() (err error) {
 		h, err = a.open(c.Context(), config)
@@ -44,6 +62,7 @@ func (a *app) runBridge(c *cobra.Command, _ []string) (err error) {
 	}); err != nil {
 		return err
 	}
+	d.log = h.log // whose level can be changed
 	defer func() {
 		err = errors.Join(err, d.patiently("brings a sign-in or the renewal of a token to its end", longestEnd, h.close))
 	}()

@@ -28,6 +28,7 @@ import (
 type house struct {
 	config  config
 	log     *slog.Logger
+	level   *slog.LevelVar // of log
 	tokens  *tokenstore.Store
 	history *history.Store
 	desk    *signin.Desk
@@ -42,7 +43,8 @@ const (
 
 // open opens the databases. Close them with close.
 func (a *app) open(ctx context.Context, c config) (_ *house, err error) {
-	h := &house{config: c, log: a.logger(c.Log)}
+	h := &house{config: c}
+	h.log, h.level = a.logger(c.Log)
 	h.leave, err = share(ctx, c.DataDir, h.log)
 	if err != nil {
 		return nil, err
@@ -244,7 +246,7 @@ func (h *house) newBridge(onEvent func(bridge.Event)) (*bridge.Bridge, error) {
 		Prefix: h.config.MQTT.TopicPrefix, Discovery: h.config.HomeAssistant.Discovery,
 		HassPrefix: h.config.HomeAssistant.Prefix, StatusTopic: h.config.HomeAssistant.StatusTopic,
 		PanelURL: h.config.Web.BaseURL, Poll: bridge.Intervals(h.config.Poll),
-		Version: buildVersion().Version, Config: public, Log: h.log, OnEvent: onEvent,
+		Version: buildVersion().Version, Config: public, Log: h.log, Level: h.level, OnEvent: onEvent,
 	}), nil
 }
 
