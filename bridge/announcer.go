@@ -192,7 +192,9 @@ func (a *announcer) drain(ctx context.Context) (again time.Time) {
 	}
 	for _, p := range a.b.people() {
 		for {
+			p.learning.Lock()
 			owed, err := a.b.o.Memory.Owed(ctx, p.account.UID, outboxBatch)
+			p.learning.Unlock()
 			if err != nil {
 				a.trouble = err
 				a.b.o.Log.Warn("outbox could not be read", "error", err)

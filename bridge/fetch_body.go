@@ -175,6 +175,8 @@ func (p *person) learn(ctx context.Context, look listing, profile *Profile) erro
 	for _, f := range r.found {
 		r.entry.Events = append(r.entry.Events, newEvent(f, p.profile.HeightMetres, p.account.Name))
 	}
+	p.learning.Lock()
+	defer p.learning.Unlock()
 	if err := p.record(ctx, r.next, r.entry); err != nil {
 		return err
 	}

@@ -43,6 +43,10 @@ type person struct {
 	powered  map[string]bool // devices that have reported a battery in this run
 	troubles troubles
 
+	// learning keeps the announcer from an event whose body is not on the board yet: it
+	// would publish the body before it once more.
+	learning sync.Mutex
+
 	mu      sync.Mutex // for the announcer, which reads these two
 	ledger  *ledger
 	profile Profile

@@ -232,6 +232,12 @@ func TestAFloodOfPolls(t *testing.T) {
 	t.Parallel()
 	inHouse(t, func(h *house) {
 		h.open()
+		h.anna.set(func(c *cloud) {
+			c.refuse = func(context.Context, fitbit.Metric) error {
+				time.Sleep(100 * time.Millisecond)
+				return nil
+			}
+		})
 		h.anna.count()
 		for range 50 {
 			h.ask("poll", "anna")
