@@ -37,6 +37,8 @@ type announcer struct {
 	failed    bool                 // a publish failed though the broker seems there
 	trouble   error                // the last that kept something from being published
 	settled   time.Time            // no event before: Home Assistant loses one that follows its config closely
+	looked    bool                 // the broker has been searched as a whole
+	leaving   []string             // prefixes of ours that are being cleared
 	shown     map[string]time.Time // per body topic, when the state last published was measured
 	told      map[int64]bool       // acknowledged events that storage could not mark yet
 	burials   map[string]time.Time // configs shown once more, to be withdrawn then
@@ -140,6 +142,7 @@ func (a *announcer) work(ctx context.Context) (next time.Time) {
 	sooner(a.flush(ctx, rankEmptied))
 	sooner(a.rebury(ctx))
 	sooner(a.endErrands())
+	a.left()
 	a.respond(ctx)
 	if a.failed && a.up {
 		a.failed = false
@@ -153,7 +156,7 @@ func (a *announcer) work(ctx context.Context) (next time.Time) {
 // searched for what we left behind in an earlier life.
 func (a *announcer) greet(ctx context.Context, search bool) {
 	a.b.board.touch()
-	var found []Message
+	var found discovery
 	if search {
 		found = a.search(ctx) // before our own messages cover what is there
 	}

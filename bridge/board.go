@@ -35,6 +35,7 @@ type board struct {
 	mu      sync.Mutex
 	entries map[string]*entry
 	count   int
+	held    time.Time // nothing but states before
 }
 
 // entry is one retained topic.
@@ -140,16 +141,23 @@ func (b *board) device(topic string) (hass.Device, bool) {
 	return hass.Device{}, false
 }
 
-// announces reports whether any topic announces the device with this identifier.
-func (b *board) announces(id string) bool {
+// announced returns the device with this identifier, if any topic announces it.
+func (b *board) announced(id string) (hass.Device, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, e := range b.entries {
 		if e.config() && e.device.ID() == id {
-			return true
+			return *e.device, true
 		}
 	}
-	return false
+	return hass.Device{}, false
+}
+
+// hold keeps everything back but states.
+func (b *board) hold(until time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.held = until
 }
 
 // news reports whether something is to be announced for the first time.
@@ -221,7 +229,11 @@ func (b *board) due(high int, now time.Time) (messages []entry, again time.Time)
 		if !e.dirty() || e.rank > high {
 			continue
 		}
-		if ready := e.sent.Add(configGap); e.config() && now.Before(ready) {
+		ready := b.held
+		if rested := e.sent.Add(configGap); e.config() && rested.After(ready) {
+			ready = rested
+		}
+		if e.rank > rankState && now.Before(ready) {
 			if again.IsZero() || ready.Before(again) {
 				again = ready
 			}

@@ -65,7 +65,9 @@ func TestBoardOrder(t *testing.T) {
 	b.set("a", []byte("6"))
 	expect(t, "withdrawn: the config before the state it reads", send(b, now), "a=6", device("zoe"), "b=")
 	expect(t, "withdrawn once", send(b, now))
-	if b.has("b") || !b.has("a") || b.announces("fitbit2mqtt_zoe") || !b.announces("fitbit2mqtt_anna") {
+	_, zoe := b.announced("fitbit2mqtt_zoe")
+	_, anna := b.announced("fitbit2mqtt_anna")
+	if b.has("b") || !b.has("a") || zoe || !anna {
 		t.Error("the board does not know what is in use")
 	}
 	if _, ok := b.device("h/device/fitbit2mqtt_zoe/config"); ok {

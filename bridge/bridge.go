@@ -123,6 +123,7 @@ type Bridge struct {
 	persons   map[string]*person // by UID
 	strangers []PersonReport     // people who are not polled: this version cannot, or nobody has asked for them
 	between   []PersonReport     // people who are just being started anew
+	info      infoState          // as last published
 }
 
 // New returns a bridge that does nothing until Run.

@@ -85,6 +85,8 @@ type infoState struct {
 	Config    json.RawMessage   `json:"config"`
 	// Round is set if the bridge has done a single round and is gone, though it says online.
 	Round bool `json:"round,omitempty"`
+	// Leaving are the prefixes of topics that were used before, until nothing is left there.
+	Leaving []string `json:"leaving,omitempty"`
 }
 
 type infoAccount struct {
@@ -109,7 +111,19 @@ func (b *Bridge) publishInfo(accounts []Account) {
 	for _, a := range accounts {
 		info.Accounts = append(info.Accounts, infoAccount{Name: a.Name, Backend: a.Backend, UID: a.UID})
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	info.Leaving = b.info.Leaving
+	b.info = info
 	b.board.set(b.topics.info(), encode(info))
+}
+
+// publishLeaving says where we have published before, or that nothing is left there.
+func (b *Bridge) publishLeaving(prefixes []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.info.Leaving = prefixes
+	b.board.set(b.topics.info(), encode(b.info))
 }
 
 // publishHealth puts on the board how the bridge is, and returns it.

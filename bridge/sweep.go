@@ -2,65 +2,34 @@ package bridge
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/bridge/hass"
 )
 
-// Retained messages outlive the process that sent them: an account removed while
-// the bridge was off, a device sold, an entity a newer version no longer has, the
-// other form of discovery. search finds what is on the broker, ours or not. It
-// comes back with nothing if another bridge seems to be at work under our topics:
-// its people's are not ours to withdraw.
-func (a *announcer) search(ctx context.Context) []Message {
-	t := a.b.topics
-	filters := []string{t.state(), t.info(), t.hass + "/device/+/config", t.hass + "/+/+/+/config"}
-	for _, name := range []string{"availability", "body", "heart", "connection", "device/+"} {
-		filters = append(filters, t.of("+", name))
-	}
-	found, err := a.publisher.Retained(ctx, filters...)
-	if err != nil {
-		return nil // the connection is gone again, or the broker does not let us look
-	}
-	alive, another := false, false
-	for _, m := range found {
-		switch m.Topic {
-		case t.state():
-			alive = string(m.Payload) == online
-		case t.info():
-			var info infoState
-			another = json.Unmarshal(m.Payload, &info) == nil && !info.Round && info.StartedAt != a.b.started.Format(time.RFC3339)
-		}
-	}
-	if alive && another {
-		a.b.o.Log.Warn("another bridge publishes under these topics, or has just died; nothing is tidied up",
-			"prefix", t.prefix, "hint", "give each bridge its own mqtt.topic_prefix")
-		return nil
-	}
-	return found
-}
-
-// sweep has the board withdraw what search has found and nobody needs, behind
-// whatever replaces it.
-func (a *announcer) sweep(ctx context.Context, found []Message) {
-	t := a.b.topics
+// Retained messages outlive the process that sent them: an account removed while the
+// bridge was off, a device sold, an entity a newer version no longer has, the other form
+// of discovery, another prefix. sweep has the board withdraw what search has found and
+// nobody needs, behind whatever replaces it.
+//
+// What is announced in another form or at another place now is let go of first:
+// Home Assistant unloads it and keeps its registry entry, and with it names and areas.
+// It needs a moment for that, or would skip parts of the new form. All of it can be
+// broken off anywhere: what is still there is found again by the next life.
+func (a *announcer) sweep(ctx context.Context, found discovery) {
 	var configs, states []string
-	for _, m := range found {
+	for _, m := range found.messages {
 		if len(m.Payload) == 0 {
 			continue
 		}
-		if account, ours := t.owner(m.Topic); ours {
+		if account, ours := found.owner(m.Topic); ours {
 			if !a.b.strange(account, "") {
 				states = append(states, m.Topic)
 			}
 			continue
 		}
-		if c, ours := hass.Parse(m.Topic, m.Payload); ours && c.Prefix == t.prefix && !a.b.strange("", c.ID) && !a.compare(ctx, m.Topic, c) {
+		if c, ours := hass.Parse(m.Topic, m.Payload); ours && found.of(c.Prefix) && !a.b.strange("", c.ID) && !a.compare(ctx, m, c) {
 			configs = append(configs, m.Topic)
-			if !a.b.board.announces(c.ID) {
-				a.remember(ctx, Message{Topic: m.Topic, Payload: m.Payload, Retained: true})
-			}
 		}
 	}
 	a.b.board.discard(configs...) // first, while the states they read are there
@@ -69,22 +38,56 @@ func (a *announcer) sweep(ctx context.Context, found []Message) {
 
 // compare holds a discovery config found on the broker against ours and reports
 // whether its topic stays in use.
-func (a *announcer) compare(ctx context.Context, topic string, found hass.Found) bool {
-	if d, current := a.b.board.device(topic); current {
+func (a *announcer) compare(ctx context.Context, m Message, found hass.Found) bool {
+	if d, current := a.b.board.device(m.Topic); current {
 		// A component that is merely left out would stay: it is retired first, and
 		// the config without it follows by itself.
 		if stub, retiring := d.Retiring(found.Components); retiring {
-			for _, m := range stub.Messages(a.b.o.Discovery, a.b.o.HassPrefix) {
-				if m.Topic == topic && a.publish(ctx, Message{Topic: topic, Payload: m.Payload, Retained: true}) {
+			for _, s := range stub.Messages(a.b.o.Discovery, a.b.o.HassPrefix) {
+				if s.Topic == m.Topic && a.publish(ctx, Message{Topic: m.Topic, Payload: s.Payload, Retained: true}) {
 					a.settle()
 				}
 			}
 		}
 		return true
 	}
-	if a.b.board.announces(found.ID) {
-		// The same device in the other form: let Home Assistant keep its settings.
-		a.publish(ctx, Message{Topic: topic, Payload: []byte(hass.Migrate)})
+	if d, announced := a.b.board.announced(found.ID); !announced || !found.Shares(d) {
+		a.remember(ctx, m)
+		return false
+	}
+	if a.publish(ctx, Message{Topic: m.Topic, Payload: []byte(hass.Migrate)}) {
+		a.settle() // what is new follows by then, and settles itself
+		a.b.board.hold(a.settled)
+	}
+	return false
+}
+
+// discovery is what search has found.
+type discovery struct {
+	messages []Message
+	prefixes []topics // under which we publish, or have published
+}
+
+// owner returns the account that a retained topic of ours belongs to; the bridge's own
+// count where we have published before.
+func (d discovery) owner(topic string) (account string, ours bool) {
+	for i, t := range d.prefixes {
+		if account, ours := t.owner(topic); ours {
+			return account, true
+		}
+		if i > 0 && (topic == t.state() || topic == t.info() || topic == t.health() || topic == t.settings()) {
+			return "", true
+		}
+	}
+	return "", false
+}
+
+// of reports whether a config that reads topics with this prefix is ours.
+func (d discovery) of(prefix string) bool {
+	for _, t := range d.prefixes {
+		if t.prefix == prefix {
+			return true
+		}
 	}
 	return false
 }
@@ -93,7 +96,7 @@ func (a *announcer) compare(ctx context.Context, topic string, found hass.Found)
 // that is not there to see it would keep a ghost; for its next birth the config is
 // kept, to be shown and withdrawn before its eyes.
 func (a *announcer) bury(ctx context.Context, m hass.Message) {
-	a.remember(ctx, Message{Topic: m.Topic, Payload: m.Payload, Retained: true})
+	a.remember(ctx, Message{Topic: m.Topic, Payload: m.Payload})
 	a.b.board.clear(m.Topic)
 }
 
@@ -102,6 +105,7 @@ func (a *announcer) remember(ctx context.Context, m Message) {
 	if a.present.Load() {
 		return
 	}
+	m.Retained = true
 	if err := a.b.o.Memory.Bury(ctx, m); err != nil {
 		a.b.o.Log.Warn("history could not be written", "error", err)
 	}
@@ -114,9 +118,10 @@ func (a *announcer) exhume(ctx context.Context) {
 		a.b.o.Log.Warn("history could not be read", "error", err)
 		return
 	}
-	for _, m := range buried {
-		if a.b.board.has(m.Topic) {
-			a.exhumed(ctx, m.Topic) // it has come back to life
+	for _, m := range parentsFirst(buried) {
+		found, _ := hass.Parse(m.Topic, m.Payload)
+		if d, _ := a.b.board.announced(found.ID); a.b.board.has(m.Topic) || found.Shares(d) {
+			a.exhumed(ctx, m.Topic) // it has come back to life, perhaps in the other form
 			continue
 		}
 		if a.publish(ctx, m) {

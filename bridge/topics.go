@@ -33,6 +33,14 @@ func (t topics) request(topic string) (name string, ok bool) {
 // of returns a topic of one account.
 func (t topics) of(account, name string) string { return t.prefix + "/" + account + "/" + name }
 
+// statesOfAll are filters for every retained topic of every account.
+func (t topics) statesOfAll() (filters []string) {
+	for _, name := range []string{"availability", "body", "heart", "connection", "device/+"} {
+		filters = append(filters, t.of("+", name))
+	}
+	return filters
+}
+
 // pollCommand returns the account that a command topic belongs to.
 func (t topics) pollCommand(topic string) (string, bool) {
 	rest, ok := strings.CutPrefix(topic, t.prefix+"/")

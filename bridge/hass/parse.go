@@ -10,6 +10,7 @@ type Found struct {
 	ID     string // the device's identifier, as [Device.ID]
 	Mode   Mode   // ModeDevice or ModeEntity
 	Prefix string // of the topics it reads: says which bridge it belongs to
+	Via    string // the identifier of the device it hangs from; may be empty
 	// Components holds the platform of each; a single one in ModeEntity.
 	Components map[string]string
 }
@@ -34,6 +35,7 @@ func Parse(topic string, payload []byte) (Found, bool) {
 		either.Platform = platform
 		either.Components = map[string]Component{key: either.Component}
 	}
+	found.Via = either.Info.ViaDevice
 	found.Components = make(map[string]string, len(either.Components))
 	for key, c := range either.Components {
 		if !known(c.Platform) || !topical(key) {
@@ -49,6 +51,17 @@ func Parse(topic string, payload []byte) (Found, bool) {
 		}
 	}
 	return found, found.Prefix != ""
+}
+
+// Shares reports whether a config announces some of the components of d, under whatever
+// topic and in whatever form.
+func (f Found) Shares(d Device) bool {
+	for key, platform := range f.Components {
+		if f.ID == d.ID() && d.Components[key].Platform == platform {
+			return true
+		}
+	}
+	return false
 }
 
 // parseTopic reads <prefix>/device/<id>/config and <prefix>/<platform>/<id>/<key>/config.
