@@ -3,6 +3,7 @@ package bridge
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -42,7 +43,7 @@ type inquiry struct {
 
 	mu       sync.Mutex
 	left     int // accounts whose poll goes on
-	polled   []polled
+	polled   map[string]polled
 	failures []string
 	late     *time.Timer // answers instead
 	answered bool
@@ -77,7 +78,7 @@ func (b *Bridge) inquire(account string, answer func(data []byte, err error)) {
 		answer(nil, fmt.Errorf("there is no account %q; there are: %s", account, or(strings.Join(names, ", "), "none")))
 		return
 	}
-	q := &inquiry{answer: answer, left: len(persons) + 1, failures: failures}
+	q := &inquiry{answer: answer, left: len(persons) + 1, polled: make(map[string]polled), failures: failures}
 	q.late = time.AfterFunc(pollPatience, q.giveUp)
 	for _, p := range persons {
 		p.askFor(q.done)
@@ -90,7 +91,7 @@ func (q *inquiry) done(p *polled, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if p != nil && err == nil {
-		q.polled = append(q.polled, *p)
+		q.polled[p.Account] = *p
 	}
 	if err != nil {
 		q.failures = append(q.failures, err.Error())
@@ -115,12 +116,15 @@ func (q *inquiry) finish() {
 	}
 	q.answered = true
 	slices.Sort(q.failures)
-	slices.SortStableFunc(q.polled, func(x, y polled) int { return strings.Compare(x.Account, y.Account) })
 	var data []byte
 	if len(q.polled) > 0 || len(q.failures) == 0 {
+		list := []polled{} // never null
+		for _, name := range slices.Sorted(maps.Keys(q.polled)) {
+			list = append(list, q.polled[name])
+		}
 		data = encode(struct {
 			Accounts []polled `json:"accounts"`
-		}{append([]polled{}, q.polled...)}) // never null
+		}{list})
 	}
 	var err error
 	if len(q.failures) > 0 {

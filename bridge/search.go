@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -113,7 +112,7 @@ func (b *Bridge) serves(device string) bool {
 }
 
 // parentsFirst sorts configs so that none comes before the device it hangs from.
-func parentsFirst(configs []Message) []Message {
+func parentsFirst(configs []Message) (sorted []Message) {
 	depth := func(m Message) int {
 		c, _ := hass.Parse(m.Topic, m.Payload)
 		switch {
@@ -124,8 +123,12 @@ func parentsFirst(configs []Message) []Message {
 		}
 		return rankPerson
 	}
-	slices.SortStableFunc(configs, func(x, y Message) int {
-		return cmp.Or(cmp.Compare(depth(x), depth(y)), strings.Compare(x.Topic, y.Topic))
-	})
-	return configs
+	for rank := rankBridge; rank <= rankDevice; rank++ {
+		for _, m := range configs {
+			if depth(m) == rank {
+				sorted = append(sorted, m)
+			}
+		}
+	}
+	return sorted
 }

@@ -138,8 +138,15 @@ func TestSwitchingDiscovery(t *testing.T) {
 	random := rand.New(rand.NewPCG(rand.Uint64(), 1))
 	before := "device"
 	for _, step := range []struct{ mode, prefix string }{
-		{"entity", "fitbit2mqtt"}, {"device", "fitbit2mqtt"}, {"off", "fitbit2mqtt"}, {"entity", "fitbit2mqtt"}, {"off", "fitbit2mqtt"},
-		{"device", "fitbit2mqtt"}, {"entity", "scales"}, {"device", "cellar/scale"}, {"device", "fitbit2mqtt"},
+		{"entity", "fitbit2mqtt"},
+		{"device", "fitbit2mqtt"},
+		{"off", "fitbit2mqtt"},
+		{"entity", "fitbit2mqtt"},
+		{"off", "fitbit2mqtt"},
+		{"device", "fitbit2mqtt"},
+		{"entity", "scales"},
+		{"device", "cellar/scale"},
+		{"device", "fitbit2mqtt"},
 	} {
 		what := before + " to " + step.mode + " under " + step.prefix
 		config := w.discovering(broker.URL(), step.mode, step.prefix)
