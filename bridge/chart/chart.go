@@ -87,7 +87,7 @@ func PNG(w io.Writer, o Options, lines ...Line) error {
 	if err != nil {
 		return err
 	}
-	return p.paint(newRaster(p), w)
+	return p.paint(newBitmap(p), w)
 }
 
 // completed is o with its defaults filled in, or why o cannot be drawn.
