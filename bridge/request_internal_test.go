@@ -1,7 +1,12 @@
 package bridge
 
 import (
+	"bytes"
 	"encoding/json"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -127,5 +132,24 @@ func TestSettingsAreWhatDiscoveryOffers(t *testing.T) {
 		if data, err := b.setLogLevel(word); err == nil {
 			t.Errorf("%q became %s", word, data)
 		}
+	}
+}
+
+// The manual of the topics has a row for each request, and for no other.
+func TestRequestsManual(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../docs/mqtt.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, chapter, _ := bytes.Cut(text, []byte("\n## Requests\n"))
+	chapter, _, _ = bytes.Cut(chapter, []byte("\n## "))
+	var rows []string
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\|").FindAllSubmatch(chapter, -1) {
+		rows = append(rows, string(row[1]))
+	}
+	slices.Sort(rows)
+	if names := slices.Sorted(maps.Keys(requestKeys())); !slices.Equal(rows, names) {
+		t.Errorf("docs/mqtt.md knows the requests %v, the bridge %v", rows, names)
 	}
 }
