@@ -270,6 +270,7 @@ func (a *announcer) publish(ctx context.Context, m Message) bool {
 		return false
 	}
 	a.b.stats.acknowledged(time.Since(began))
+	a.b.o.Log.Debug("message published", "topic", m.Topic, "retained", m.Retained, "bytes", len(m.Payload), "took", time.Since(began))
 	a.b.board.delivered(m, time.Now())
 	return true
 }

@@ -19,6 +19,7 @@ func (p *person) try(ctx context.Context, m fitbit.Metric, fetch func() error) e
 		return p.troubles[m]
 	}
 	p.pulse.within(fetchTime)
+	began := p.now()
 	err := fetch()
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -29,6 +30,7 @@ func (p *person) try(ctx context.Context, m fitbit.Metric, fetch func() error) e
 		delete(p.denied, m)
 		delete(p.troubles, m)
 		p.profile.LastSuccess = p.now()
+		p.log.Debug("cloud asked", "metric", string(m), "empty", err != nil, "took", p.now().Sub(began))
 		return err
 	}
 	p.b.stats.failed(StateOf(err))

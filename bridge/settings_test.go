@@ -30,6 +30,12 @@ func TestLogLevelRequest(t *testing.T) {
 		if n := h.log.lines(`msg="log level changed" from=info to=debug`); n != 1 {
 			h.Errorf("told %d times", n)
 		}
+		for _, line := range []string{`msg="cloud asked" account=anna metric=weight`, `msg="message published" topic=fitbit2mqtt/anna/connection retained=true`} {
+			h.pass(2 * time.Minute)
+			if h.log.lines(line) == 0 {
+				h.Errorf("the log does not say %s", line)
+			}
+		}
 		h.answer("log_level", "error", 0)
 		if n := h.log.lines(`msg="log level changed" from=debug to=error`); n != 1 || h.o.Level.Level() != slog.LevelError {
 			h.Errorf("told %d times, and the level is %s", n, h.o.Level.Level())
