@@ -5,8 +5,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-
-	"github.com/fitbit2mqtt/fitbit2mqtt/fitbit/googlehealth"
 )
 
 // page looks whether the page answers, and whether it is ours.
@@ -56,8 +54,12 @@ func healthOf(ctx context.Context, address string) (status int, body string, err
 	if err != nil {
 		return 0, "", err
 	}
-	r.Close = true
-	res, err := googlehealth.NewHTTPClient().Do(r)
+	// By no proxy: it is here, even if it listens at an address that others reach, too.
+	here := &http.Client{
+		Transport:     &http.Transport{DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	res, err := here.Do(r)
 	if err != nil {
 		return 0, "", err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -114,6 +115,19 @@ func TestHealthcheckOfOthers(t *testing.T) {
 		status, body = answer.status, answer.body
 		isUnwell(t, config, answer.says)
 	}
+}
+
+// The page is asked directly, whatever proxy the environment names for others. It changes
+// what all tests share, so it is not parallel.
+func TestHealthcheckPassesByProxies(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(healthOK)) }))
+	t.Cleanup(server.Close)
+	page := server.Listener.Addr().String()
+	usual := http.DefaultTransport.(*http.Transport)
+	proxy := usual.Proxy
+	t.Cleanup(func() { usual.Proxy = proxy })
+	usual.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse("http://127.0.0.1:9") }
+	isWell(t, newWorld(t).settle(ownBroker(t), page), page)
 }
 
 // What cannot be read is said as everywhere.
