@@ -109,7 +109,8 @@ func TestHomeAssistantNames(t *testing.T) {
 	entityID := regexp.MustCompile(`\b(?:sensor|binary_sensor|event|button|select|number|switch)\.[a-z0-9_]+`)
 	attribute := regexp.MustCompile(`state_attr\(\s*'?([\w.]+)'?\s*,\s*'(\w+)'\s*\)`)
 	state := regexp.MustCompile(`is_state\(\s*'([\w.]+)'\s*,\s*'(\w+)'\s*\)`)
-	said := regexp.MustCompile(`to_state\.attributes\.(\w+)`)
+	said := regexp.MustCompile(`(?:to|from)_state\.attributes\.(\w+)`)
+	itself := regexp.MustCompile(`(?:to|from)_state(?:\.state\b| is not none)`)
 	used := 0
 	for _, p := range pages(t) {
 		for _, n := range p.scalars {
@@ -134,8 +135,8 @@ func TestHomeAssistantNames(t *testing.T) {
 					t.Errorf("%s:%d: a weigh-in has no %s", p.name, n.Line, m[1])
 				}
 			}
-			if strings.Count(n.Value, "to_state")+strings.Count(n.Value, "state_attr(")+strings.Count(n.Value, "is_state(") !=
-				len(found)+len(attribute.FindAllString(n.Value, -1))+len(state.FindAllString(n.Value, -1)) {
+			if strings.Count(n.Value, "to_state")+strings.Count(n.Value, "from_state")+strings.Count(n.Value, "state_attr(")+strings.Count(n.Value, "is_state(") !=
+				len(found)+len(itself.FindAllString(n.Value, -1))+len(attribute.FindAllString(n.Value, -1))+len(state.FindAllString(n.Value, -1)) {
 				t.Errorf("%s:%d: written in a way that this test does not read: %s", p.name, n.Line, n.Value)
 			}
 		}
@@ -170,6 +171,11 @@ func TestBlueprint(t *testing.T) {
 		if not := setOf(values(under(trigger, side))); !not["unavailable"] || !not["unknown"] {
 			t.Errorf("%s is %v", side, not)
 		}
+	}
+	// Two events within a millisecond have one state, and two ids.
+	again := p.at("triggers").Content[1:]
+	if len(again) != 1 || under(again[0], "attribute").Value != "id" || !setOf(values(under(again[0], "not_from")))["null"] {
+		t.Error("the second event of a moment starts nothing")
 	}
 	variables := setOf(keys(p.at("variables")))
 	for _, m := range regexp.MustCompile(`\{\{ (\w+) \}\}`).FindAllStringSubmatch(p.at("blueprint", "description").Value, -1) {
