@@ -6,13 +6,15 @@ PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 BINARY ?= bin/fitbit2mqtt
 # What says the shells' completions: a fitbit2mqtt that runs on this machine.
-RUNS ?= $(BINARY)
+RUNS ?= "$(BINARY)"
+USR = $(DESTDIR)$(PREFIX)
+ETC = $(DESTDIR)$(SYSCONFDIR)/fitbit2mqtt
 LINT = $(GO) tool -modfile=tools/go.mod golangci-lint
 
 .PHONY: build test race lint fmt bench fuzz demo check install uninstall deb image-check dockerfile-check
 
 build: ## a stripped binary, bin/fitbit2mqtt
-	GO="$(GO)" docker/build.sh binary $(BINARY)
+	GO="$(GO)" docker/build.sh binary "$(BINARY)"
 
 test: ## all tests, with the race detector, in random order
 	$(GO) test -tags $(TAGS) -race -shuffle=on -count=1 -timeout 20m $(PACKAGES)
@@ -43,28 +45,28 @@ demo: ## a made-up household on a fake cloud
 check: lint test ## what CI runs
 
 install: ## what "make build" has built, with its systemd unit; a configuration only if there is none
-	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/fitbit2mqtt
-	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(SYSCONFDIR)/fitbit2mqtt \
-	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
-	sed 's|/usr/bin/|$(PREFIX)/bin/|; s|/etc/|$(SYSCONFDIR)/|' packaging/fitbit2mqtt.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/fitbit2mqtt.service
-	install -D -m 0644 packaging/fitbit2mqtt.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/fitbit2mqtt.conf
-	sed 's|/usr/share/|$(PREFIX)/share/|; s|/etc/|$(SYSCONFDIR)/|' packaging/fitbit2mqtt.1 | gzip -9n >$(DESTDIR)$(PREFIX)/share/man/man1/fitbit2mqtt.1.gz
-	$(RUNS) completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/fitbit2mqtt
-	$(RUNS) completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_fitbit2mqtt
-	$(RUNS) completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/fitbit2mqtt.fish
-	install -D -m 0644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/fitbit2mqtt/LICENSE
-	install -m 0644 config.yaml.example $(DESTDIR)$(PREFIX)/share/doc/fitbit2mqtt/config.yaml.example
-	test -e $(DESTDIR)$(SYSCONFDIR)/fitbit2mqtt/config.yaml || { umask 027; \
-	  sed 's|^data_dir: .*|data_dir: /var/lib/fitbit2mqtt|' config.yaml.example >$(DESTDIR)$(SYSCONFDIR)/fitbit2mqtt/config.yaml; }
+	install -D -m 0755 "$(BINARY)" "$(USR)/bin/fitbit2mqtt"
+	install -d "$(USR)/lib/systemd/system" "$(USR)/share/man/man1" "$(ETC)" \
+	  "$(USR)/share/bash-completion/completions" "$(USR)/share/zsh/site-functions" "$(USR)/share/fish/vendor_completions.d"
+	sed 's|/usr/bin/|$(PREFIX)/bin/|; s|/etc/|$(SYSCONFDIR)/|' packaging/fitbit2mqtt.service >"$(USR)/lib/systemd/system/fitbit2mqtt.service"
+	install -D -m 0644 packaging/fitbit2mqtt.sysusers "$(USR)/lib/sysusers.d/fitbit2mqtt.conf"
+	sed 's|/usr/share/|$(PREFIX)/share/|; s|/etc/|$(SYSCONFDIR)/|' packaging/fitbit2mqtt.1 | gzip -9n >"$(USR)/share/man/man1/fitbit2mqtt.1.gz"
+	$(RUNS) completion bash >"$(USR)/share/bash-completion/completions/fitbit2mqtt"
+	$(RUNS) completion zsh >"$(USR)/share/zsh/site-functions/_fitbit2mqtt"
+	$(RUNS) completion fish >"$(USR)/share/fish/vendor_completions.d/fitbit2mqtt.fish"
+	install -D -m 0644 LICENSE "$(USR)/share/doc/fitbit2mqtt/LICENSE"
+	install -m 0644 config.yaml.example "$(USR)/share/doc/fitbit2mqtt/config.yaml.example"
+	test -e "$(ETC)/config.yaml" || { umask 027; \
+	  sed 's|^data_dir: .*|data_dir: /var/lib/fitbit2mqtt|' config.yaml.example >"$(ETC)/config.yaml"; }
 
 uninstall: ## the same, but for the configuration and the data
-	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/fitbit2mqtt lib/systemd/system/fitbit2mqtt.service lib/sysusers.d/fitbit2mqtt.conf \
+	cd "$(USR)" && rm -f bin/fitbit2mqtt lib/systemd/system/fitbit2mqtt.service lib/sysusers.d/fitbit2mqtt.conf \
 	  share/man/man1/fitbit2mqtt.1.gz share/bash-completion/completions/fitbit2mqtt share/zsh/site-functions/_fitbit2mqtt \
-	  share/fish/vendor_completions.d/fitbit2mqtt.fish)
-	rm -rf $(DESTDIR)$(PREFIX)/share/doc/fitbit2mqtt
+	  share/fish/vendor_completions.d/fitbit2mqtt.fish
+	rm -rf "$(USR)/share/doc/fitbit2mqtt"
 
 deb: build ## a Debian package in dist/
-	GO="$(GO)" packaging/deb.sh $(BINARY) dist
+	GO="$(GO)" packaging/deb.sh "$(BINARY)" dist
 
 image-check: ## what the image promises, on PLATFORMS or all; as root, with qemu-user-static
 	GO="$(GO)" docker/check.sh $(PLATFORMS)

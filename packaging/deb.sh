@@ -47,8 +47,8 @@ trap 'rm -rf "$work"' EXIT
 root=$work/root
 umask 022
 # Completions come from a program that runs here.
-runs=$binary
-"$runs" version >/dev/null 2>&1 || runs="env -u GOOS -u GOARCH -u GOARM -u CC $go run ./cmd/fitbit2mqtt"
+runs="\"$binary\""
+"$binary" version >/dev/null 2>&1 || runs="env -u GOOS -u GOARCH -u GOARM -u CC $go run ./cmd/fitbit2mqtt"
 make --no-print-directory -s install DESTDIR="$root" PREFIX=/usr BINARY="$binary" RUNS="$runs"
 
 mv "$root/usr/share/zsh/site-functions" "$root/usr/share/zsh/vendor-completions" # Debian's own place

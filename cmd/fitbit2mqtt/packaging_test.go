@@ -60,13 +60,17 @@ func installed(t *testing.T, root, prefix string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	binary := filepath.Join(t.TempDir(), "fitbit2mqtt")
+	binary := filepath.Join(t.TempDir(), "fitbit2mqtt, as built")
 	if err := os.WriteFile(binary, []byte("a binary"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := exec.CommandContext(t.Context(), "make", "-s", "-C", "../..", "install", "DESTDIR="+root, "PREFIX="+prefix, "BINARY="+binary, "RUNS=env "+childEnv+"=1 "+exe)
-	if out, err := c.CombinedOutput(); err != nil {
-		t.Fatalf("make install: %v\n%s", err, out)
+	makes(t, "install", "DESTDIR="+root, "PREFIX="+prefix, "BINARY="+binary, "RUNS=env "+childEnv+"=1 "+exe)
+}
+
+func makes(t *testing.T, args ...string) {
+	t.Helper()
+	if out, err := exec.CommandContext(t.Context(), "make", append([]string{"-s", "-C", "../.."}, args...)...).CombinedOutput(); err != nil {
+		t.Fatalf("make %q: %v\n%s", args, err, out)
 	}
 }
 
@@ -144,10 +148,15 @@ func TestUnitFitsTheProgram(t *testing.T) {
 	}
 }
 
-// A configuration that is there is left alone, and all but that and the data goes again.
+// A configuration that is there is left alone, and all but that and the data goes again:
+// nothing beside it, whatever the folder is called.
 func TestInstallAndUninstall(t *testing.T) {
 	t.Parallel()
-	root := t.TempDir()
+	beside := filepath.Join(t.TempDir(), "a")
+	root := beside + " folder"
+	if err := os.WriteFile(beside, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	installed(t, root, "/usr/local")
 	files := func() (list []string) {
 		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -189,12 +198,12 @@ func TestInstallAndUninstall(t *testing.T) {
 	if b, err := os.ReadFile(config); string(b) != "mine" {
 		t.Errorf("the second time the configuration has become %q, %v", b, err)
 	}
-	c := exec.CommandContext(t.Context(), "make", "-s", "-C", "../..", "uninstall", "DESTDIR="+root)
-	if out, err := c.CombinedOutput(); err != nil {
-		t.Fatalf("make uninstall: %v\n%s", err, out)
-	}
+	makes(t, "uninstall", "DESTDIR="+root)
 	if got := files(); !slices.Equal(got, want[:1]) {
 		t.Errorf("left behind: %q", got)
+	}
+	if _, err := os.Stat(beside); err != nil {
+		t.Errorf("somebody else's file: %v", err)
 	}
 }
 
