@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -198,10 +196,11 @@ func (r *reader) file(name string) {
 		candidates = []string{name}
 	}
 	for _, path := range candidates {
-		f, err := os.Open(path) //nolint:gosec // the operator's choice
-		if errors.Is(err, fs.ErrNotExist) && !named {
+		// Not there, or in a folder of somebody else's that this user may not look into.
+		if _, err := os.Stat(path); err != nil && !named { //nolint:gosec // the operator's choice
 			continue
 		}
+		f, err := os.Open(path) //nolint:gosec // the operator's choice
 		r.path = path
 		if err != nil {
 			r.unread = true

@@ -172,3 +172,26 @@ func TestEndpoint(t *testing.T) {
 		t.Errorf("%+v", g)
 	}
 }
+
+// The service's user is often somebody's for one command, in a folder that is not theirs:
+// whoever may not look into it does not fail for a file that is not there.
+func TestFoldersOfOthers(t *testing.T) {
+	others := t.TempDir()
+	home := filepath.Join(others, "home")
+	if err := os.WriteFile(home, nil, 0o600); err != nil { // nobody can look into a file, not even root
+		t.Fatal(err)
+	}
+	t.Setenv("HOME", home)
+	t.Setenv("FITBIT2MQTT_DATA_DIR", others)
+	t.Chdir(others)
+	if err := os.Chmod(others, 0); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(others, 0o700) }) // so that it can be removed
+	if _, err := loadFile(t); err != nil {
+		t.Error(err)
+	}
+	if _, err := loadFile(t, "--config", filepath.Join(home, "config.yaml")); err == nil {
+		t.Error("one that is named may be missing")
+	}
+}
