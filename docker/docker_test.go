@@ -6,6 +6,7 @@ package docker_test
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -68,6 +69,22 @@ func TestNothingThatGitKnowsIsIgnored(t *testing.T) {
 	for _, secret := range []string{"/docker/.env\n", "/data\n", "/config.yaml\n"} {
 		if !strings.Contains(read(t, "../.dockerignore"), secret) {
 			t.Errorf(".dockerignore does not list %q", secret)
+		}
+	}
+}
+
+// What was built stays out of git: it would be in every clone for ever.
+func TestNothingBuiltIsInGit(t *testing.T) {
+	if _, err := os.Stat("../.git"); err != nil {
+		t.Skip("this is no clone of git")
+	}
+	list, err := exec.Command(find(t, "git"), "-C", "..", "ls-files", "-z").Output()
+	if err != nil || len(list) == 0 {
+		t.Fatalf("%v: %q", err, list)
+	}
+	for name := range strings.SplitSeq(strings.TrimRight(string(list), "\x00"), "\x00") {
+		if b, err := os.ReadFile(filepath.Join("..", name)); err == nil && strings.HasPrefix(string(b), "\x7fELF") {
+			t.Errorf("%s is a program, of %d bytes", name, len(b))
 		}
 	}
 }
