@@ -38,7 +38,8 @@ version=$(echo "${version#v}" | sed 's/-/~/g')
 needs="ca-certificates, systemd | systemd-standalone-sysusers | systemd-sysusers"
 libc=$(LC_ALL=C readelf --version-info "$binary" | grep -o 'Name: GLIBC_[0-9.]*' | sed 's/.*_//' | sort -Vu | tail -n 1)
 if [ -n "$libc" ]; then needs="libc6 (>= $libc), $needs"; fi
-SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
+committed=$(setting vcs.time)
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(date -d "${committed:-now}" +%s)}
 export SOURCE_DATE_EPOCH
 day=$(LC_ALL=C date -u -R -d "@$SOURCE_DATE_EPOCH")
 
