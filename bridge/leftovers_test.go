@@ -149,27 +149,6 @@ func TestAnotherPrefixOfDiscovery(t *testing.T) {
 	}
 }
 
-// Somebody has copied the data folder: the other bridge's topics are not ours to clear.
-func TestABridgeAtWorkUnderAFormerPrefix(t *testing.T) {
-	t.Parallel()
-	inHouse(t, func(h *house) {
-		withScale(h)
-		h.o.Prefix = "cellar"
-		h.open()
-		h.stop()
-		h.broker.set(func(b *broker) { b.retained["cellar/bridge/state"] = "online" })
-		before := len(h.broker.retained)
-		h.o.Prefix = "fitbit2mqtt"
-		h.open()
-		if h.holds("cellar/anna/body") == "" || len(h.broker.retained) != before+10 { // ours, but for anna's configs
-			h.Errorf("%d topics, then %d", before, len(h.broker.retained))
-		}
-		if n := h.log.lines("a bridge with the same people publishes under other topics"); n != 1 {
-			h.Errorf("told %d times", n)
-		}
-	})
-}
-
 // A broker that lets nobody look around is searched where we publish.
 func TestABrokerThatLetsNobodyLookAround(t *testing.T) {
 	t.Parallel()

@@ -60,12 +60,16 @@ func (a *announcer) left() {
 	}
 }
 
-// retained looks at the filters, and at the first connection of a life at configs under
-// whatever other prefix: Home Assistant's may have been configured anew meanwhile.
+// retained looks at the filters, and at the first connection of a life at what may be ours
+// under whatever other prefix: Home Assistant's or our own may have been configured anew
+// meanwhile.
 // A broker that does not allow that is asked for the filters alone.
 func (a *announcer) retained(ctx context.Context, filters []string) ([]Message, error) {
 	if !a.looked {
-		everywhere := []string{"+/device/+/config", "+/+/+/+/config", "+/+/+/+/+/config", "+/+/+/+/+/+/config"}
+		everywhere := []string{
+			"+/device/+/config", "+/+/+/+/config", "+/+/+/+/+/config", "+/+/+/+/+/+/config",
+			"+/bridge/info", "+/+/bridge/info", "+/+/+/bridge/info",
+		}
 		messages, err := a.publisher.Retained(ctx, slices.Concat(filters, everywhere)...)
 		if a.looked = err == nil; a.looked || errors.Is(err, ErrBrokerAway) {
 			return messages, err
@@ -74,16 +78,27 @@ func (a *announcer) retained(ctx context.Context, filters []string) ([]Message, 
 	return a.publisher.Retained(ctx, filters...)
 }
 
-// formerPrefixes are those of topics that configs of our people read. They tell of where
-// we have published before; once they have been replaced, bridge/info does.
+// formerPrefixes are those of topics that tell of our people: the configs read them, and a
+// bridge/info names who is there. They tell of where we have published before; once they
+// have been replaced, our own bridge/info does.
 func (a *announcer) formerPrefixes(messages []Message) (prefixes []string) {
 	for _, m := range messages {
-		c, ours := hass.Parse(m.Topic, m.Payload)
-		if ours && a.b.serves(c.ID) && !slices.Contains(prefixes, c.Prefix) {
-			prefixes = append(prefixes, c.Prefix)
+		if prefix, ours := a.b.tellsOfUs(m); ours && !slices.Contains(prefixes, prefix) {
+			prefixes = append(prefixes, prefix)
 		}
 	}
 	return prefixes
+}
+
+// tellsOfUs returns under which prefix somebody has published what is about our people.
+func (b *Bridge) tellsOfUs(m Message) (prefix string, ours bool) {
+	if prefix, is := strings.CutSuffix(m.Topic, "/bridge/info"); is { // which others have, too
+		var info infoState
+		return prefix, json.Unmarshal(m.Payload, &info) == nil &&
+			slices.ContainsFunc(info.Accounts, func(a infoAccount) bool { return b.serves("fitbit2mqtt_" + a.UID) })
+	}
+	c, ours := hass.Parse(m.Topic, m.Payload)
+	return c.Prefix, ours && b.serves(c.ID)
 }
 
 // searchFormer adds what is left of us under a prefix, unless a bridge is at work there:
