@@ -10,6 +10,7 @@ import (
 const (
 	mostAnswers     = 100              // that wait for the broker
 	answerLife      = time.Minute      // nobody waits for one for longer
+	mostTries       = 2                // at an answer: some brokers hang up on what they do not allow
 	republishLimit  = 30 * time.Second // from a request to its answer
 	republishAtMost = configGap        // apart: those who come meanwhile wait for the next time
 )
@@ -17,8 +18,11 @@ const (
 // errand is a request that is the announcer's to do.
 type errand struct {
 	request
-	by time.Time // it is answered
+	asked time.Time
 }
+
+// by is when it is answered.
+func (e *errand) by() time.Time { return e.asked.Add(republishLimit) }
 
 // answers are the responses on their way to the broker, and the requests that the
 // announcer has to do itself.
@@ -33,6 +37,7 @@ type answers struct {
 type posted struct {
 	Message
 	until time.Time
+	tries int
 }
 
 // request does what is asked at bridge/request/<name>, or has it done. It does not wait
@@ -41,7 +46,7 @@ func (b *Bridge) request(name string, payload []byte) {
 	r, err := readRequest(name, payload)
 	answer := func(data []byte, err error) {
 		b.o.Log.Debug("request answered", "request", name, "ok", err == nil)
-		b.teller.post(r.answer(b.topics.response(name), data, err))
+		b.teller.post(r.answer(b.topics.response(name), data, err), time.Now())
 	}
 	if err != nil {
 		answer(nil, err)
@@ -59,12 +64,12 @@ func (b *Bridge) request(name string, payload []byte) {
 	}
 }
 
-// post has a response published. Whoever asks faster than the broker takes answers gets
-// none to some questions.
-func (a *announcer) post(m Message) {
+// post has a response published to somebody who has waited for it since. Whoever asks faster
+// than the broker takes answers gets none to some questions.
+func (a *announcer) post(m Message, since time.Time) {
 	a.answers.mu.Lock()
 	if len(a.answers.list) < mostAnswers {
-		a.answers.list = append(a.answers.list, posted{m, time.Now().Add(answerLife)})
+		a.answers.list = append(a.answers.list, posted{Message: m, until: since.Add(answerLife)})
 	}
 	a.answers.mu.Unlock()
 	a.answers.ready.raise()
@@ -74,7 +79,7 @@ func (a *announcer) post(m Message) {
 func (a *announcer) send(r request) {
 	a.answers.mu.Lock()
 	if len(a.answers.errands) < mostAnswers {
-		a.answers.errands = append(a.answers.errands, errand{r, time.Now().Add(republishLimit)})
+		a.answers.errands = append(a.answers.errands, errand{r, time.Now()})
 	}
 	a.answers.mu.Unlock()
 	a.answers.ready.raise()
@@ -82,34 +87,41 @@ func (a *announcer) send(r request) {
 
 // respond publishes the responses that wait, in order.
 func (a *announcer) respond(ctx context.Context) {
-	for {
+	for a.up {
 		a.answers.mu.Lock()
 		if len(a.answers.list) == 0 {
 			a.answers.mu.Unlock()
 			return
 		}
+		a.answers.list[0].tries++
 		next := a.answers.list[0]
 		a.answers.mu.Unlock()
-		if time.Now().Before(next.until) && !a.publish(ctx, next.Message) {
+		over := time.Now().After(next.until) || a.publish(ctx, next.Message)
+		if over || next.tries == mostTries {
+			a.answers.mu.Lock()
+			a.answers.list = a.answers.list[1:]
+			a.answers.mu.Unlock()
+		}
+		if !over {
 			return
 		}
-		a.answers.mu.Lock()
-		a.answers.list = a.answers.list[1:]
-		a.answers.mu.Unlock()
 	}
 }
 
-// begin takes on the errands: what they want published is on the board afterwards.
-// It returns when there is more to begin.
+// beginErrands takes on the errands: what they want published is on the board afterwards.
+// What was asked before a long outage is not done any more. It returns when there is more
+// to begin.
 func (a *announcer) beginErrands(ctx context.Context) (again time.Time) {
 	a.answers.mu.Lock()
 	errands := a.answers.errands
 	a.answers.errands = nil
 	a.answers.mu.Unlock()
 	for _, e := range errands {
-		if e.name == "health" {
-			a.post(e.answer(a.b.topics.response(e.name), a.health(ctx), nil))
-		} else {
+		switch {
+		case time.Now().After(e.by()):
+		case e.name == "health":
+			a.post(e.answer(a.b.topics.response(e.name), a.health(ctx), nil), e.asked)
+		default:
 			a.waiting = append(a.waiting, e)
 		}
 	}
@@ -132,7 +144,7 @@ func (a *announcer) endErrands() (again time.Time) {
 	states, configs, rest := a.b.board.census()
 	var err error
 	if rest > 0 {
-		if by := a.republishing[0].by; time.Now().Before(by) {
+		if by := a.republishing[0].by(); time.Now().Before(by) {
 			return by
 		}
 		err = fmt.Errorf("%d of %d topics could not be published yet; it is tried again by itself", rest, states+configs)
@@ -145,7 +157,7 @@ func (a *announcer) endErrands() (again time.Time) {
 			States  int `json:"states"`
 			Configs int `json:"configs"`
 		}{states, configs})
-		a.post(e.answer(a.b.topics.response(e.name), data, err))
+		a.post(e.answer(a.b.topics.response(e.name), data, err), e.asked)
 	}
 	a.republishing = nil
 	return time.Now() // for those who came meanwhile

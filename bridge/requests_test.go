@@ -207,3 +207,49 @@ func TestAnswersThroughAnOutage(t *testing.T) {
 		})
 	}
 }
+
+// Some brokers hang up on what they do not allow: an answer is not worth a connection
+// again and again.
+func TestAnswersThatABrokerHangsUpOn(t *testing.T) {
+	t.Parallel()
+	inHouse(t, func(h *house) {
+		h.open()
+		tries := 0
+		h.broker.set(func(b *broker) {
+			b.refuse = func(_ context.Context, m bridge.Message) error {
+				if strings.Contains(m.Topic, "/response/") {
+					tries++
+					return bridge.ErrBrokerAway
+				}
+				return nil
+			}
+		})
+		h.ask("log_level", "debug")
+		for range 20 {
+			h.pass(2 * time.Second)
+			h.connect()
+		}
+		if tries != 2 {
+			h.Errorf("tried %d times", tries)
+		}
+	})
+}
+
+// What was asked before a long outage is not done after it.
+func TestRequestsThroughAnOutage(t *testing.T) {
+	t.Parallel()
+	inHouse(t, func(h *house) {
+		h.open()
+		h.broker.set(func(b *broker) { b.up = false })
+		h.pass(2 * time.Minute) // it knows by now
+		h.ask("health", "")
+		h.ask("republish", "")
+		h.pass(10 * time.Minute)
+		h.heard()
+		h.connect()
+		h.pass(20 * time.Second)
+		if got := topicsOf(h.heard()); slices.ContainsFunc(got, func(t string) bool { return strings.HasPrefix(t, "bridge/response/") }) {
+			h.Errorf("published: %v", got)
+		}
+	})
+}
