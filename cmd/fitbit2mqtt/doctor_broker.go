@@ -36,10 +36,13 @@ func (d *doctor) broker(ctx context.Context) []finding {
 	found = append(found, d.ownTopics(ctx, client))
 	d.polled = d.lastPoll(ctx, client)
 	if d.config.HomeAssistant.Discovery == hass.ModeOff {
-		for _, check := range rest[1:] {
-			found = append(found, skip(check, "discovery is turned off"))
+		const off = "discovery is turned off"
+		f := skip("discovery", off)
+		held, _ := d.held(ctx, client) // whoever turns it off may forbid to read it, too
+		if n := leftOver(held, nil, d.config.MQTT.TopicPrefix); n > 0 {
+			f = warn("discovery", restart(d.running)+": it takes them away", "it is turned off, and %d configs of ours are there", n)
 		}
-		return found
+		return append(found, skip("discovery_topics", off), f, skip("home_assistant", off))
 	}
 	if why := d.mend("homeassistant"); why != "" {
 		for _, check := range rest[1:] {

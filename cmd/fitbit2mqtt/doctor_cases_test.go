@@ -191,6 +191,12 @@ func TestDoctorFindsLeftOvers(t *testing.T) {
 	if f := c.says(t, "discovery", ""); f.Status != warning || !strings.Contains(f.Detail, "1 configs of ours are there that nobody needs") {
 		t.Errorf("%+v", f)
 	}
+	edit(t, h.config, func(b []byte) []byte { return append(b, "homeassistant: {discovery: \"off\"}\n"...) })
+	c = consult(t, h.config)
+	c.well(t)
+	if f := c.says(t, "discovery", ""); f.Status != warning || f.Detail != "it is turned off, and 5 configs of ours are there" || f.Hint == nil || !strings.HasPrefix(*f.Hint, "start the bridge") {
+		t.Errorf("turned off: %+v", f)
+	}
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
