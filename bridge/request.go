@@ -31,12 +31,11 @@ type request struct {
 	transaction json.RawMessage // the caller's own, to be given back; nil if there is none
 }
 
-// response is the payload at bridge/response/<name>.
+// response is the payload at bridge/response/<name>, but for the transaction.
 type response struct {
-	Data        json.RawMessage `json:"data"` // an object
-	Status      string          `json:"status"`
-	Error       string          `json:"error,omitempty"`
-	Transaction json.RawMessage `json:"transaction,omitempty"`
+	Data   json.RawMessage `json:"data"` // an object
+	Status string          `json:"status"`
+	Error  string          `json:"error,omitempty"`
 }
 
 // requestKeys are the requests there are, and the key that holds what each is about;
@@ -132,14 +131,19 @@ func wordy(s string) bool {
 	})
 }
 
-// answer is what to say to a request; data is an object, and may be nil.
+// answer is what to say to a request; data is an object, and may be nil. The transaction
+// comes last and byte for byte as it was.
 func (r *request) answer(topic string, data []byte, err error) Message {
-	a := response{Data: data, Status: "ok", Transaction: r.transaction}
+	a := response{Data: data, Status: "ok"}
 	if data == nil {
 		a.Data = json.RawMessage("{}")
 	}
 	if err != nil {
 		a.Status, a.Error = "error", err.Error()
 	}
-	return Message{Topic: topic, Payload: encode(a)}
+	payload := encode(a)
+	if r.transaction != nil {
+		payload = fmt.Appendf(payload[:len(payload)-1], `,"transaction":%s}`, r.transaction)
+	}
+	return Message{Topic: topic, Payload: payload}
 }

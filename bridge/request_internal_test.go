@@ -68,7 +68,7 @@ func TestReadRequest(t *testing.T) {
 
 func TestAnswerGivesTheTransactionBack(t *testing.T) {
 	t.Parallel()
-	for _, transaction := range []string{`null`, `0`, `"<é&>"`, `{"b":[1e400],"a":"\u00e4"}`} {
+	for _, transaction := range []string{`null`, `0`, `"<é&>"`, `{"b":[1e400],"a":"\u00e4"}`, "[1, 2,\n\t{ } ]"} {
 		r, err := readRequest("poll", []byte(`{"transaction":`+transaction+`}`))
 		if err != nil {
 			t.Fatal(err)
