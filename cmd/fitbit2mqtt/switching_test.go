@@ -145,6 +145,7 @@ func TestSwitchingDiscovery(t *testing.T) {
 		{"off", "fitbit2mqtt"},
 		{"device", "fitbit2mqtt"},
 		{"entity", "scales"},
+		{"off", "scales"},
 		{"device", "cellar/scale"},
 		{"device", "fitbit2mqtt"},
 	} {
