@@ -57,6 +57,7 @@ func TestUsageErrors(t *testing.T) {
 		"demo --backend withings":         "use google or fitbit",
 		"connect anna --backend withings": "use google or fitbit",
 		"demo --broker carrier-pigeon:":   "--broker",
+		"demo --clear":                    "--clear takes --broker",
 
 		"connect anna --same-person --move":                    "[move same-person]",
 		"accounts import x.json --name a --same-person --move": "[move same-person]",
@@ -250,6 +251,18 @@ func TestDemoBesidesABridge(t *testing.T) {
 	all := o.replayed()
 	if !strings.Contains(all["fitbit2mqtt/anna/body"], "61.5") || all["fitbit2mqtt/bridge/state"] != "online" || all["fitbit2mqtt_demo/ben/body"] == "" {
 		t.Errorf("the demo and the bridge are in each other's way: %v", all)
+	}
+	if r := invoke(t, "demo", "--broker", broker, "--clear", "--config", config); r.code != exitOK || !strings.Contains(r.out, "are gone") {
+		t.Errorf("%+v", r)
+	}
+	left := o.replayed()
+	for topic, payload := range left {
+		if strings.Contains(topic+payload, "fitbit2mqtt_demo/") {
+			t.Errorf("%s is still there: %s", topic, payload)
+		}
+	}
+	if left["fitbit2mqtt/bridge/state"] != "online" || !strings.Contains(left["fitbit2mqtt/anna/body"], "61.5") || left["homeassistant/device/fitbit2mqtt_bridge/config"] == "" {
+		t.Errorf("the bridge has lost something: %v", left)
 	}
 }
 

@@ -22,6 +22,7 @@ type demoFlags struct {
 	backend, broker, data string
 	people                int
 	every, length         time.Duration
+	clear                 bool
 }
 
 const (
@@ -36,10 +37,12 @@ func (a *app) newDemo() *cobra.Command {
 		Short: "See it work: a made-up household, a fake cloud, a real broker",
 		Long: `Starts a fake cloud on this machine, signs a made-up household in with real OAuth,
 and runs the bridge against it: somebody steps on the scale every few seconds. The
-messages go to a broker inside the demo, or to the one given.`,
+messages go to a broker inside the demo, or to the one given. What is retained there
+stays when the demo ends, as with a real bridge: --clear takes it away.`,
 		Example: `  fitbit2mqtt demo
   fitbit2mqtt demo --people 3 --every 2s --for 1m
-  fitbit2mqtt demo --broker mqtt://127.0.0.1:1883`,
+  fitbit2mqtt demo --broker mqtt://127.0.0.1:1883
+  fitbit2mqtt demo --broker mqtt://127.0.0.1:1883 --clear`,
 		Args: usage(cobra.NoArgs),
 	}
 	c.Flags().StringVar(&f.backend, "backend", backends()[0].name, "cloud to play: "+backendNames())
@@ -48,6 +51,7 @@ messages go to a broker inside the demo, or to the one given.`,
 	c.Flags().IntVar(&f.people, "people", 2, "how many people live there (1 to 8)")
 	c.Flags().DurationVar(&f.every, "every", 5*time.Second, "time between weigh-ins")
 	c.Flags().DurationVar(&f.length, "for", 0, "stop by itself after this time (0: never)")
+	c.Flags().BoolVar(&f.clear, "clear", false, "only take away what a demo has left at --broker")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		names := residents()
 		switch {
@@ -57,6 +61,8 @@ messages go to a broker inside the demo, or to the one given.`,
 			return &usageError{command: c.CommandPath(), err: fmt.Errorf("--people %d: use 1 to %d", f.people, len(names))}
 		case f.every < 100*time.Millisecond || f.length < 0:
 			return &usageError{command: c.CommandPath(), err: errors.New("--every and --for: use times such as 5s; --every is at least 100ms")}
+		case f.clear && f.broker == "":
+			return &usageError{command: c.CommandPath(), err: errors.New("--clear takes --broker: what was inside a demo is gone with it")}
 		}
 		err := a.demo(c.Context(), f, names[:f.people])
 		if f.length > 0 && errors.Is(err, context.DeadlineExceeded) {
@@ -75,6 +81,9 @@ func (a *app) demo(ctx context.Context, f demoFlags, names []string) (err error)
 	config, err := a.demoConfig(ctx, f)
 	if err != nil {
 		return err
+	}
+	if f.clear {
+		return a.clearDemo(ctx, config)
 	}
 	if f.data == "" {
 		folder, err := os.MkdirTemp("", "fitbit2mqtt-demo-")
@@ -134,36 +143,6 @@ func (a *app) demo(ctx context.Context, f demoFlags, names []string) (err error)
 	}
 	return err
 }
-
-// besides keeps the demo out of the way of a household's real bridge at the same
-// broker: if somebody else's topics are there, the demo takes others.
-func (a *app) besides(ctx context.Context, c *config) error {
-	client, err := mqtt.New(c.MQTT.options())
-	if err != nil {
-		return err
-	}
-	client.Start()
-	defer client.Close(ctx)
-	reach, cancel := context.WithTimeout(ctx, demoConnect)
-	defer cancel()
-	if err := client.Connected(reach); err != nil {
-		return err
-	}
-	topic := c.MQTT.TopicPrefix + "/bridge/info"
-	found, err := client.Retained(ctx, topic)
-	if err != nil {
-		return err
-	}
-	for _, m := range found {
-		if m.Topic == topic && !strings.Contains(string(m.Payload), demoMark) {
-			c.MQTT.TopicPrefix += "_demo"
-		}
-	}
-	return nil
-}
-
-// demoMark is what tells a demo's bridge/info from a real one's.
-const demoMark = `"demo":true`
 
 // demoConfig is the user's configuration with the demo's own world in it.
 func (a *app) demoConfig(ctx context.Context, f demoFlags) (config, error) {
