@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -141,4 +144,40 @@ func refused(err error, hint, format string, args ...any) error {
 		return fail(exitStorage, hint, format, args...)
 	}
 	return fmt.Errorf("lock the data folder: %w", err)
+}
+
+// filled gives another command, which is making the databases at this moment, the time
+// to fill both.
+func filled(ctx context.Context, paths ...string) error {
+	patience, cancel := context.WithTimeout(ctx, patienceForFolder)
+	defer cancel()
+	for {
+		err := emptied(paths...)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-patience.Done():
+			return cmp.Or(ctx.Err(), err)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// emptied refuses a database that has lost its content while the other one kept
+// its own: a new one in its place would forget everybody without a word.
+func emptied(paths ...string) error {
+	size := make(map[string]int64)
+	for _, path := range paths {
+		if info, err := os.Stat(path); err == nil {
+			size[path] = info.Size()
+		}
+	}
+	for _, path := range paths {
+		if n, exists := size[path]; exists && n == 0 && len(size) == len(paths) && slices.ContainsFunc(paths, func(p string) bool { return size[p] > 0 }) {
+			return fail(exitStorage, "restore it from a backup (copies are called "+filepath.Base(path)+".v….bak), or delete it to start anew",
+				"%s is empty, though the other database is not", path)
+		}
+	}
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/fitbit2mqtt/fitbit2mqtt/internal/sqlite"
@@ -136,4 +137,31 @@ func TestDoctorBesideARestore(t *testing.T) {
 	if r.code != exitStorage || !strings.Contains(r.out, errInterrupted.Error()) || !sqlite.Unfinished(w.dir) {
 		t.Errorf("%+v", r)
 	}
+}
+
+// While another command makes the databases, one of them is there before the other. It is
+// given its time; a file that stays empty is refused.
+func TestDatabasesThatAreBeingMade(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		folder := t.TempDir()
+		tokens, history := filepath.Join(folder, tokensFile), filepath.Join(folder, historyFile)
+		if err := errors.Join(os.WriteFile(tokens, []byte("tokens"), 0o600), os.WriteFile(history, nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		if err := filled(t.Context(), tokens, history); err == nil || exitCode(err) != exitStorage || time.Since(began) < patienceForFolder {
+			t.Errorf("%v after %s", err, time.Since(began))
+		}
+		go func() {
+			time.Sleep(patienceForFolder / 2)
+			if err := os.WriteFile(history, []byte("history"), 0o600); err != nil {
+				t.Error(err)
+			}
+		}()
+		began = time.Now()
+		if err := filled(t.Context(), tokens, history); err != nil || time.Since(began) >= patienceForFolder {
+			t.Errorf("%v after %s", err, time.Since(began))
+		}
+	})
 }

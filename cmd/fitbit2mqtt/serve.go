@@ -8,9 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -54,7 +52,7 @@ func (a *app) open(ctx context.Context, c config) (_ *house, err error) {
 			err = errors.Join(err, h.leave())
 		}
 	}()
-	err = emptied(filepath.Join(c.DataDir, tokensFile), filepath.Join(c.DataDir, historyFile))
+	err = filled(ctx, filepath.Join(c.DataDir, tokensFile), filepath.Join(c.DataDir, historyFile))
 	if err != nil {
 		return nil, err
 	}
@@ -70,24 +68,6 @@ func (a *app) open(ctx context.Context, c config) (_ *house, err error) {
 		return nil, errors.Join(err, h.tokens.Close())
 	}
 	return h, nil
-}
-
-// emptied refuses a database that has lost its content while the other one kept
-// its own: a new one in its place would forget everybody without a word.
-func emptied(paths ...string) error {
-	size := make(map[string]int64)
-	for _, path := range paths {
-		if info, err := os.Stat(path); err == nil {
-			size[path] = info.Size()
-		}
-	}
-	for _, path := range paths {
-		if n, exists := size[path]; exists && n == 0 && len(size) == len(paths) && slices.ContainsFunc(paths, func(p string) bool { return size[p] > 0 }) {
-			return fail(exitStorage, "restore it from a backup (copies are called "+filepath.Base(path)+".v….bak), or delete it to start anew",
-				"%s is empty, though the other database is not", path)
-		}
-	}
-	return nil
 }
 
 // close lets sign-ins under way come to their end, then closes the databases.
